@@ -1,0 +1,21 @@
+"""The roles, and the permission every API view is closed by until it names who may enter."""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+ADMIN, PROMOTER, USER, READONLY = ROLES = ("admin", "promoter", "user", "readonly")
+READERS = ROLES
+
+
+class RoleRequired(BasePermission):
+    """Let in the roles a view names in `roles` (a tuple, or a dict by method); nobody where it names none."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the caller holds one of the view's roles."""
+        allowed = getattr(view, "roles", ())
+        if isinstance(allowed, dict):
+            allowed = allowed.get(request.method, ())
+        held = getattr(request.user, "roles", ())
+        return bool(getattr(request.user, "is_authenticated", False)) and not set(held).isdisjoint(allowed)

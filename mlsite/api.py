@@ -1,0 +1,94 @@
+"""The one table from errors to HTTP statuses, and the one shape every API error has."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, JsonResponse
+from django_ratelimit.exceptions import Ratelimited
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from features.ground import errors
+
+# The nearest class in an error's line of descent decides.
+STATUSES: dict[type[errors.DomainError], int] = {
+    errors.DomainError: 500,
+    errors.InvalidInputError: 400,
+    errors.ForbiddenError: 403,
+    errors.NotFoundError: 404,
+    errors.ConflictError: 409,
+    errors.FencedError: 409,
+    errors.TooLargeError: 413,
+    errors.RefusedError: 422,
+    errors.UnavailableError: 503,
+}
+RETRY_AFTER_S = 1
+
+
+def status_of(error: errors.DomainError) -> int:
+    """Return the HTTP status of an error."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def body(text: str, code: str, request: Any, fields: Any = None) -> dict[str, Any]:
+    """Return the JSON object of an error."""
+    answer: dict[str, Any] = {"error": text, "code": code, "request_id": getattr(request, "request_id", "")}
+    if fields:
+        answer["fields"] = fields
+    return answer
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view raised into an answer of our own dialect."""
+    request = getattr(context.get("request"), "_request", context.get("request"))
+    set_rollback()
+    if isinstance(error, errors.DomainError):
+        status = status_of(error)
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+        return Response(body(error.message, error.code, request, error.fields), status=status, headers=headers)
+    if isinstance(error, Ratelimited):
+        error = exceptions.Throttled(wait=60)
+    elif isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    return _framework_error(error, request)
+
+
+def _framework_error(error: exceptions.APIException, request: Any) -> Response:
+    headers = {}
+    if header := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = header
+    if isinstance(error, exceptions.Throttled):
+        headers["Retry-After"] = str(int(error.wait or RETRY_AFTER_S))
+        text, code, fields = "Too many requests: slow down and try again", "rate_limited", None
+    elif isinstance(error, exceptions.ValidationError):
+        text, code, fields = "Invalid request data", "invalid_input", error.detail
+    elif isinstance(error, exceptions.NotAuthenticated):
+        text, code, fields = "Authorization token required", "not_authenticated", None
+    elif isinstance(error, exceptions.AuthenticationFailed):
+        text, code, fields = "Invalid token", "invalid_token", None
+    else:
+        text, code, fields = str(error.detail), str(error.default_code), None
+    return Response(body(text, code, request, fields), status=error.status_code, headers=headers)
+
+
+def _page(status: int, text: str, code: str) -> Any:
+    def view(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+        return JsonResponse(body(text, code, request), status=status)
+
+    return view
+
+
+bad_request = _page(400, "Bad request", "bad_request")
+forbidden = _page(403, "Forbidden", "forbidden")
+not_found = _page(404, "Nothing is here; / lists where to start", "not_found")
+server_error = _page(500, "Internal error; it has been logged", "internal_error")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
+    """Answer a failed CSRF check outside the console."""
+    return JsonResponse(body(f"CSRF check failed: {reason}", "csrf_failed", request), status=403)

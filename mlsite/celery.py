@@ -1,0 +1,70 @@
+"""The Celery application: a doorbell for runs, nothing more."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlsite.settings")
+
+from django.conf import settings
+
+from mlsite.logs import configure
+
+
+def _options() -> dict[str, Any]:
+    broker = settings.CELERY_BROKER_URL
+    options: dict[str, Any] = {
+        "broker_url": broker,
+        "broker_connection_retry_on_startup": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": False,
+        "task_retry_on_worker_lost": True,
+        "task_acks_on_failure": True,
+        "task_acks_on_timeout": True,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_default_queue": "default",
+        "task_soft_time_limit": 3300,
+        "task_time_limit": 3600,
+        "worker_prefetch_multiplier": 1,
+        "worker_concurrency": settings.CONFIG.jobs.concurrency,
+        "worker_max_tasks_per_child": 50,
+        "worker_soft_shutdown_timeout": 20,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_hijack_root_logger": False,
+        "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
+        "beat_max_loop_interval": 5,
+        "timezone": "UTC",
+    }
+    if broker.startswith("filesystem"):
+        folder = settings.VAR_DIR / "broker"
+        for name in ("queue", "control", "processed"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        options["broker_transport_options"] = {
+            "data_folder_in": str(folder / "queue"),
+            "data_folder_out": str(folder / "queue"),
+            "control_folder": str(folder / "control"),
+            "processed_folder": str(folder / "processed"),
+            "polling_interval": 0.2,
+        }
+    else:
+        options["broker_transport_options"] = {
+            "visibility_timeout": 7200,
+            "health_check_interval": 25,
+            "socket_timeout": 10,
+            "socket_keepalive": True,
+        }
+    return options
+
+
+@setup_logging.connect
+def _use_project_logging(**_: Any) -> None:
+    configure("worker")
+
+
+app = Celery("mlsite")
+app.conf.update(_options())
+app.autodiscover_tasks(["pipeline"])

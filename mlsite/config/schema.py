@@ -1,0 +1,186 @@
+"""Every key of the configuration, its type and its default.
+
+Defaults that a person may want to read live in base.yaml; `docs/settings.md` explains each key.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import NoDecode
+
+ROOT = Path(__file__).resolve().parents[2]
+Share = Annotated[float, Field(ge=0, le=1)]
+# YAML and environment both spell "off" in ways that become False.
+Rate = Annotated[str, BeforeValidator(lambda v: "off" if v in (False, None, "", "0") else v)]
+
+
+def _split(value: Any) -> Any:
+    """Accept `a,b` beside a list, as people write it in an environment variable."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Role = Literal["admin", "promoter", "user", "readonly"]
+RatePattern = Field(pattern=r"^(off|\d+/(second|minute|hour|day|[smhd]))$")
+
+
+class Section(BaseModel):
+    """A group of keys; an unknown one is an error that names itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ServerConfig(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    workers: int = Field(1, ge=1, le=64)
+    allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
+    trusted_proxies: Names = []
+    base_url: str = ""
+    secure: bool = False
+
+
+class DatabaseConfig(Section):
+    url: SecretStr = SecretStr("")
+    conn_max_age_s: int = Field(60, ge=0)
+    busy_timeout_s: float = Field(20, gt=0)
+
+
+class RedisConfig(Section):
+    url: SecretStr = SecretStr("")
+    socket_timeout_s: float = Field(1.0, gt=0)
+
+
+class StorageConfig(Section):
+    url: str = ""
+
+
+class SecurityConfig(Section):
+    secret_key: SecretStr = SecretStr("")
+    jwt_secret: SecretStr = SecretStr("")
+    jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    jwt_issuer: str = "mlsite"
+    jwt_audience: str = "mlsite-api"
+    require_issuer: bool = True
+    require_audience: bool = True
+    token_expire_minutes: int = Field(30, ge=1, le=1440)
+    refresh_expire_days: int = Field(7, ge=1, le=90)
+    token_cache_s: float = Field(30, ge=0, le=30)
+    max_request_size: int = Field(1_048_576, ge=1024)
+    max_depth: int = Field(32, ge=4, le=512)
+    max_rows: int = Field(1000, ge=1)
+    max_string: int = Field(4096, ge=16)
+    metrics_token: SecretStr = SecretStr("")
+    signing_key: SecretStr = SecretStr("")
+    trusted_keys: Names = []
+
+
+class ModelConfig(Section):
+    default: str = ""
+    retries: int = Field(3, ge=0, le=20)
+    retry_delay: float = Field(1.0, ge=0, le=300)
+    cache_size: int = Field(1024, ge=0)
+    poll_seconds: float = Field(0.25, gt=0, le=60)
+    parity_tolerance: float = Field(1e-5, gt=0)
+    max_artefact_mb: int = Field(512, ge=1)
+
+
+class InputValidationConfig(Section):
+    min_value: float = -1e30
+    max_value: float = 1e30
+
+
+class PredictionLogConfig(Section):
+    enabled: bool = True
+    buffer_rows: int = Field(10_000, ge=1)
+    flush_seconds: float = Field(0.2, gt=0)
+    shadow_queue: int = Field(256, ge=1)
+
+
+class JobsConfig(Section):
+    broker_url: SecretStr = SecretStr("")
+    concurrency: int = Field(1, ge=1, le=64)
+    lease_seconds: int = Field(30, ge=2)
+    heartbeat_seconds: float = Field(5, gt=0)
+    max_attempts: int = Field(3, ge=1, le=20)
+    sweep_seconds: float = Field(15, gt=0)
+
+
+class DriftConfig(Section):
+    method: Literal["psi", "ks", "wasserstein", "jensenshannon"] = "psi"
+    threshold: float = Field(0.2, gt=0)
+    drift_share: Share = 0.3
+    window_hours: float = Field(24, gt=0)
+    max_rows: int = Field(20_000, ge=100)
+
+
+class KafkaConfig(Section):
+    bootstrap_servers: str = ""
+    input_topic: str = "predict-requests"
+    output_topic: str = "predictions"
+    dead_letter_topic: str = "predictions-dead-letters"
+    group_id: str = "mlsite"
+    slot: str = "0"
+    poll_records: int = Field(500, ge=1)
+
+
+class StreamingConfig(Section):
+    kafka: KafkaConfig = KafkaConfig()
+
+
+class AlertsConfig(Section):
+    slack_webhook: SecretStr = SecretStr("")
+    timeout_s: float = Field(5, gt=0)
+
+
+class FeaturesConfig(Section):
+    engine: Literal["duckdb"] = "duckdb"
+    max_rejected: Share = 0.1
+
+
+class LogsConfig(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    max_mb: int = Field(10, ge=1)
+    keep: int = Field(5, ge=1)
+
+
+class Config(Section):
+    """The whole configuration of one process."""
+
+    app_env: Literal["dev", "staging", "prod"] = "dev"
+    debug: bool = False
+    var_dir: Path = ROOT / "var"
+    enable_auth: bool = True
+    allowed_roles: Annotated[list[Role], NoDecode, BeforeValidator(_split)] = ["admin", "user"]
+    rate_limit: Annotated[Rate, RatePattern] = "100/minute"
+    token_rate_limit: Annotated[Rate, RatePattern] = "10/minute"
+    nan_replacement: float | None = None
+    ssl_cert: Path | None = None
+    ssl_key: Path | None = None
+    server: ServerConfig = ServerConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    redis: RedisConfig = RedisConfig()
+    storage: StorageConfig = StorageConfig()
+    security: SecurityConfig = SecurityConfig()
+    model: ModelConfig = ModelConfig()
+    input_validation: InputValidationConfig = InputValidationConfig()
+    prediction_log: PredictionLogConfig = PredictionLogConfig()
+    jobs: JobsConfig = JobsConfig()
+    drift: DriftConfig = DriftConfig()
+    streaming: StreamingConfig = StreamingConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    logs: LogsConfig = LogsConfig()
+
+    def keys(self) -> dict[str, Any]:
+        """Return every key by its dotted name, secrets masked."""
+        return dict(_flat(self.model_dump(mode="json"), ""))
+
+
+def _flat(tree: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        pairs += _flat(value, f"{name}.") if isinstance(value, dict) else [(name, value)]
+    return pairs

@@ -1,0 +1,103 @@
+"""One rotating JSON log file per process role and number, secrets left out."""
+
+import logging.config
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from mlsite.config import Config
+
+SECRET = re.compile(
+    r"(?i)(bearer\s+|basic\s+|(?:password|secret|token|api[_-]?key|authorization)[\"']?\s*[:=]\s*[\"']?)[^\s\"',}&]+"
+)
+JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+URL_PASSWORD = re.compile(r"(\w+://[^:/\s]*:)[^@/\s]+@")
+
+
+def redact(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Replace tokens, passwords and keys in every text of a log event."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            text = JWT.sub("[token]", SECRET.sub(r"\1[secret]", value))
+            event[key] = URL_PASSWORD.sub(r"\1[secret]@", text)
+    return event
+
+
+def logging_config(config: Config, var_dir: Path, role: str | None = None) -> dict[str, Any]:
+    """Return the logging configuration of one process.
+
+    Parameters
+    ----------
+    config : Config
+        Level, size and number of files.
+    var_dir : Path
+        Run-time folder; files go below its `logs`.
+    role : str, optional
+        What the process does (`web-1`, `worker`); it names the file. Stderr alone without one.
+    """
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    handlers: dict[str, Any] = {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "console", "level": "WARNING"}
+    }
+    if role:
+        folder = var_dir / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        handlers["file"] = {
+            "class": "logging.handlers.RotatingFileHandler",
+            "filename": str(folder / f"{role}.log"),
+            "maxBytes": config.logs.max_mb * 1_048_576,
+            "backupCount": config.logs.keep,
+            "formatter": "json",
+            "delay": True,
+        }
+    formatter = "structlog.stdlib.ProcessorFormatter"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": formatter,
+                "processor": structlog.processors.JSONRenderer(),
+                "foreign_pre_chain": shared,
+            },
+            "console": {
+                "()": formatter,
+                "processor": structlog.dev.ConsoleRenderer(colors=False),
+                "foreign_pre_chain": shared,
+            },
+        },
+        "handlers": handlers,
+        "root": {"handlers": list(handlers), "level": config.logs.level},
+        "loggers": {"django.server": {"level": "WARNING"}, "kafka": {"level": "WARNING"}},
+    }
+
+
+def configure(role: str | None = None) -> None:
+    """Set up logging in this process."""
+    from django.conf import settings  # at call time: settings imports this module
+
+    role = role or os.environ.get("PROCESS_ROLE")
+    logging.config.dictConfig(logging_config(settings.CONFIG, settings.VAR_DIR, role))
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )

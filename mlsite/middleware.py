@@ -1,0 +1,67 @@
+"""What happens to every request Django sees."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from predictions import metrics
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+REQUEST_ID = re.compile(r"^[\w.:-]{1,64}$")
+
+
+class RequestIdMiddleware:
+    """Take or make a request id, bind it to the logs, and echo it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request.request_id = given if REQUEST_ID.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]  # set here for all below
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]  # set above
+            response = self.get_response(request)
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]  # set above
+        if request.path.startswith("/admin/"):
+            response._csp_update = settings.CONSOLE_CSP  # type: ignore[attr-defined]  # read by django-csp
+        return response
+
+
+class MetricsMiddleware:
+    """Count and time every request by method, route and status."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        response = self.get_response(request)
+        match = request.resolver_match
+        route = (match.route if match else "") or "unmatched"
+        metrics.observe_request(request.method or "", route, response.status_code, time.perf_counter() - started)
+        return response
+
+
+class BodyLimitMiddleware:
+    """Refuse a body over the limit before anything reads it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        limit = settings.CONFIG.security.max_request_size
+        length = request.headers.get("Content-Length") or "0"
+        if length.isdigit() and int(length) > limit and not request.path.startswith("/admin/"):
+            body = {
+                "error": f"Request body is too large: at most {limit} bytes, got {length}",
+                "code": "too_large",
+                "fields": {"limit": limit, "got": int(length)},
+                "request_id": request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
+            }
+            return JsonResponse(body, status=413)
+        return self.get_response(request)

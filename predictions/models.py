@@ -1,0 +1,78 @@
+"""The prediction log and what came true."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+
+class Prediction(models.Model):
+    """One scored request: what came in, what went out, by which version.
+
+    A request may hold several rows: `inputs` and `outputs` are lists of the same length.
+    """
+
+    class Role(models.TextChoices):
+        PRODUCTION = "production", "production"
+        CANARY = "canary", "canary"
+        SHADOW = "shadow", "shadow"
+        PINNED = "pinned", "pinned"
+
+    class Source(models.TextChoices):
+        API = "api", "API"
+        BATCH = "batch", "batch"
+        STREAM = "stream", "stream"
+        CLI = "cli", "command line"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    request_id = models.CharField(max_length=100, db_index=True)
+    model_version = models.ForeignKey("models_store.ModelVersion", on_delete=models.PROTECT, related_name="predictions")
+    generation = models.PositiveBigIntegerField(default=0)
+    role = models.CharField(max_length=10, choices=Role)
+    principal = models.CharField(max_length=150)
+    entity_keys = models.JSONField(default=list, blank=True)
+    columns = models.JSONField(default=list, help_text="Names of the inputs, in order.")
+    inputs = models.JSONField(help_text="Rows as scored, after the missing-value policy.")
+    outputs = models.JSONField(help_text="predictions and, for a classifier, probabilities.")
+    rows = models.PositiveIntegerField(default=1)
+    latency_ms = models.FloatField(help_text="Scoring time in milliseconds.")
+    at = models.DateTimeField(db_index=True)
+    source = models.CharField(max_length=10, choices=Source, default=Source.API)
+    topic = models.CharField(max_length=250, null=True, blank=True)  # noqa: DJ001 (NULL keeps the unique key off API rows)
+    partition = models.PositiveIntegerField(null=True, blank=True)
+    offset = models.PositiveBigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-at",)
+        constraints = (
+            models.UniqueConstraint(fields=("topic", "partition", "offset"), name="prediction_stream_position"),
+            models.CheckConstraint(
+                condition=Q(role__in=("production", "canary", "shadow", "pinned")), name="prediction_role"
+            ),
+        )
+        indexes = (models.Index(fields=("model_version", "at"), name="prediction_version_at"),)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Outcome(models.Model):
+    """What really happened for one row of a prediction; late and corrected ones are all kept."""
+
+    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="outcomes")
+    row = models.PositiveIntegerField(default=0, help_text="Which row of the prediction, from 0.")
+    actual = models.JSONField()
+    observed_at = models.DateTimeField(help_text="When it happened.")
+    known_at = models.DateTimeField(help_text="When it was reported here.")
+    actor = models.CharField(max_length=150, default="system")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-known_at",)
+        constraints = (
+            models.UniqueConstraint(fields=("prediction", "row", "known_at"), name="outcome_once_per_report"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id}[{self.row}] = {self.actual}"
