@@ -1,9 +1,71 @@
 """Errors of serving."""
 
-from features.ground.errors import DomainError
+from features.ground.errors import (
+    DomainError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+    UnavailableError,
+)
 
 
 class PredictionsError(DomainError):
     """Base of this app's errors."""
 
     code = "predictions_error"
+
+
+class InvalidRequestError(PredictionsError, InvalidInputError):
+    """The request's data can't be scored as it is."""
+
+    code = "invalid_input"
+
+
+class TooManyRowsError(PredictionsError, TooLargeError):
+    """More rows came than one request may hold."""
+
+    code = "too_many_rows"
+
+
+class UnknownServedModelError(PredictionsError, NotFoundError):
+    """No model of that name or version is registered."""
+
+    code = "unknown_model"
+
+
+class UnknownPredictionError(PredictionsError, NotFoundError):
+    """No prediction of that id is in the log."""
+
+    code = "unknown_prediction"
+
+
+class ModelNotReadyError(PredictionsError, UnavailableError):
+    """No version of the model is loaded, so that nobody can answer."""
+
+    code = "model_not_ready"
+
+
+class ModelLoadError(PredictionsError, UnavailableError):
+    """A version's artefact is intact and yet can't be loaded or asked."""
+
+    code = "model_load_failed"
+
+
+class ScoringError(PredictionsError, RefusedError):
+    """The model has no answer for this well-formed input."""
+
+    code = "scoring_failed"
+
+
+class EntitiesNotServedError(PredictionsError, RefusedError):
+    """The model can't look its features up by entity."""
+
+    code = "entities_not_served"
+
+
+class RoleNotAllowedError(PredictionsError, ForbiddenError):
+    """The caller's role may not do this."""
+
+    code = "permission_denied"

@@ -1,0 +1,1 @@
+"""Where serving meets the outside: runtimes, loading, limits, the log's buffer."""

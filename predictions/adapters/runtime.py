@@ -1,0 +1,198 @@
+"""The two ways a model is asked: an ONNX graph, or the scikit-learn pipeline itself."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pandas as pd
+
+from predictions.errors import ModelLoadError, ScoringError
+
+Columns = dict[str, npt.NDArray[Any]]
+"""Input columns in the schema's order: float arrays with NaN for missing, object arrays of text with None."""
+
+# Up to this many rows a graph was measured to give a row the same bits whatever stands beside it.
+MAX_BATCH = 1000
+_NUMPY = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+# onnxruntime's exceptions share no base of their own.
+_ONNX_ERRORS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    *{
+        kind
+        for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    },
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scores:
+    """What a model said: labels or values as they were in training, and class probabilities if it has any."""
+
+    predictions: list[Any]
+    probabilities: npt.NDArray[np.floating[Any]] | None = None
+
+
+class Runtime(Protocol):
+    """Something that scores columns."""
+
+    def score(self, frame: Columns) -> Scores:
+        """Return one prediction per row."""
+        ...
+
+
+class _Labels:
+    """From a graph's or pipeline's labels to the JSON values of the output schema."""
+
+    def __init__(self, classes: Sequence[Any]) -> None:
+        self.classes = list(classes)
+        # A graph knows integers and text only: 1 stands for True and 1.0, and "7" may stand for 7.
+        self._by_label = {str(label): label for label in self.classes} | {label: label for label in self.classes}
+
+    def original(self, labels: npt.NDArray[Any]) -> list[Any]:
+        values = labels.ravel().tolist()
+        if not self.classes:
+            return values
+        try:
+            return [self._by_label[value] for value in values]
+        except KeyError as error:
+            raise ScoringError(f"the model answered a class its schema does not list: {error}") from error
+
+
+class OnnxRuntime:
+    """An ONNX graph on one thread, with one input per column or one matrix of all of them.
+
+    A missing text reaches the graph as the empty string, because ONNX has no missing text.
+    """
+
+    def __init__(
+        self, blob: bytes, input_schema: Sequence[Mapping[str, Any]], output_schema: Mapping[str, Any]
+    ) -> None:
+        options = onnxruntime.SessionOptions()
+        # More threads change the bits of an answer with the rows beside it.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(blob, options, providers=["CPUExecutionProvider"])
+        except _ONNX_ERRORS as error:
+            raise ModelLoadError(f"the ONNX graph does not load: {error}") from error
+        self.names = [str(column["name"]) for column in input_schema]
+        self._inputs = {node.name: node.type for node in self._session.get_inputs()}
+        self._matrix = self._matrix_name()
+        self._labels = _Labels(output_schema.get("classes") or ())
+        self._classifies = output_schema.get("task") == "classification"
+
+    def _matrix_name(self) -> str | None:
+        if set(self._inputs) == set(self.names):
+            return None
+        shapes = [node.shape for node in self._session.get_inputs()]
+        if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] in (len(self.names), None):
+            return next(iter(self._inputs))
+        raise ModelLoadError(
+            f"the graph's inputs {sorted(self._inputs)} are neither the schema's columns nor one matrix of "
+            f"{len(self.names)} columns"
+        )
+
+    def score(self, frame: Columns) -> Scores:
+        """Return one prediction per row; the answer for a row is the same alone and among others.
+
+        Raises
+        ------
+        ScoringError
+            If the graph refuses the values.
+        """
+        rows = len(next(iter(frame.values())))
+        parts = [self._run(frame, start, min(start + MAX_BATCH, rows)) for start in range(0, rows, MAX_BATCH)]
+        if not parts:
+            return Scores(predictions=[])
+        predictions = [value for part in parts for value in part.predictions]
+        probabilities = [part.probabilities for part in parts if part.probabilities is not None]
+        return Scores(predictions=predictions, probabilities=np.concatenate(probabilities) if probabilities else None)
+
+    def _run(self, frame: Columns, start: int, stop: int) -> Scores:
+        # A linear model alone gives other bits than among two or more, so one row is asked twice.
+        index = slice(start, stop) if stop - start > 1 else [start, start]
+        try:
+            outputs = self._session.run(None, self._feeds(frame, index))
+        except _ONNX_ERRORS as error:
+            raise ScoringError(f"the model refused the values: {error}") from error
+        rows = stop - start
+        if not self._classifies:
+            return Scores(predictions=np.asarray(outputs[0])[:rows].ravel().tolist())
+        labels = self._labels.original(np.asarray(outputs[0])[:rows])
+        return Scores(predictions=labels, probabilities=self._probabilities(outputs, rows))
+
+    def _feeds(self, frame: Columns, index: Any) -> dict[str, npt.NDArray[Any]]:
+        if self._matrix:
+            dtype = _NUMPY[self._inputs[self._matrix]]
+            return {self._matrix: np.stack([frame[name][index] for name in self.names], axis=1).astype(dtype)}
+        return {name: _tensor(frame[name][index], self._inputs[name]) for name in self.names}
+
+    def _probabilities(self, outputs: list[Any], rows: int) -> npt.NDArray[np.floating[Any]] | None:
+        if len(outputs) < 2:
+            return None
+        if isinstance(outputs[1], list):  # graphs made elsewhere often answer one map per row
+            return np.array([list(row.values()) for row in outputs[1][:rows]], dtype=np.float32)
+        return np.asarray(outputs[1])[:rows]
+
+
+def _tensor(values: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:
+    if kind == "tensor(string)":
+        texts = ["" if value is None else value for value in values.tolist()]
+        return np.array(texts, dtype=object).reshape(-1, 1)
+    return values.astype(_NUMPY[kind]).reshape(-1, 1)
+
+
+class SklearnRuntime:
+    """A fitted scikit-learn pipeline that takes a data frame; `blob` must be verified bytes."""
+
+    def __init__(
+        self, blob: bytes, input_schema: Sequence[Mapping[str, Any]], output_schema: Mapping[str, Any]
+    ) -> None:
+        try:
+            self._estimator = joblib.load(io.BytesIO(blob))
+        except Exception as error:  # what a pickle of another library version raises has no bound
+            raise ModelLoadError(f"the pipeline does not load: {type(error).__name__}: {error}") from error
+        self.names = [str(column["name"]) for column in input_schema]
+        self._text = {str(column["name"]) for column in input_schema if column["dtype"] == "string"}
+        self._labels = _Labels(output_schema.get("classes") or ())
+        self._classifies = output_schema.get("task") == "classification"
+        _use_one_thread(self._estimator)
+
+    def score(self, frame: Columns) -> Scores:
+        """Return one prediction per row.
+
+        Raises
+        ------
+        ScoringError
+            If the pipeline refuses the values.
+        """
+        table = pd.DataFrame(
+            {
+                name: pd.array(frame[name], dtype="str") if name in self._text else frame[name].astype(np.float64)
+                for name in self.names
+            }
+        )
+        if table.empty:
+            return Scores(predictions=[])
+        try:
+            answer = np.asarray(self._estimator.predict(table))
+            if not self._classifies:
+                return Scores(predictions=answer.ravel().tolist())
+            shares = self._estimator.predict_proba(table) if hasattr(self._estimator, "predict_proba") else None
+        except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
+            raise ScoringError(f"the model refused the values: {error}") from error
+        return Scores(predictions=self._labels.original(answer), probabilities=shares)
+
+
+def _use_one_thread(estimator: Any) -> None:
+    if hasattr(estimator, "get_params"):
+        threads = {key: 1 for key in estimator.get_params() if key == "n_jobs" or key.endswith("__n_jobs")}
+        estimator.set_params(**threads)
