@@ -1,19 +1,34 @@
 """Secrets of a development machine: made once, kept readable by their owner alone."""
 
+import os
 import secrets
+import tempfile
 from pathlib import Path
 
-from features.ground.files import write_atomic
+from features.ground.files import fsync_folder
 
 
 def dev_secret(var_dir: Path, name: str) -> str:
     """Return a secret kept under `var/secrets`, made on first use."""
     path = var_dir / "secrets" / name
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o700)
-        write_atomic(path, secrets.token_urlsafe(48).encode(), mode=0o600)
-        # Read back: another process may have been first, and the last rename wins for all.
-        return path.read_text().strip()
+        _make(path)
+    return path.read_text().strip()
+
+
+def _make(path: Path) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        # A link never replaces: of two processes that start at once, both use the first one's secret.
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+    finally:
+        Path(temporary).unlink()
+    fsync_folder(path.parent)

@@ -21,7 +21,11 @@ except config.ConfigError as error:
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = CONFIG.var_dir.resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+try:
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    print(f"configuration refused:\nvar_dir (VAR_DIR): can't make {VAR_DIR} ({error.strerror})", file=sys.stderr)
+    raise SystemExit(EXIT_CONFIG) from error
 DEV = CONFIG.app_env == "dev"
 
 SECRET_KEY = CONFIG.security.secret_key.get_secret_value() or dev_secret(VAR_DIR, "secret_key")

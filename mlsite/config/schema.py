@@ -5,19 +5,38 @@ Defaults that a person may want to read live in base.yaml; `docs/settings.md` ex
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
 
 ROOT = Path(__file__).resolve().parents[2]
 Share = Annotated[float, Field(ge=0, le=1)]
+_OFF = {"false", "none", "no", "0", "off"}
 # YAML and environment both spell "off" in ways that become False.
-Rate = Annotated[str, BeforeValidator(lambda v: "off" if v in (False, None, "", "0") else v)]
+Rate = Annotated[str, BeforeValidator(lambda v: "off" if str(v).lower() in _OFF else v)]
 
 
 def _split(value: Any) -> Any:
     """Accept `a,b` beside a list, as people write it in an environment variable."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _url(*schemes: str) -> AfterValidator:
+    """Accept an empty value or an address that begins with one of the schemes, never repeating what came."""
+
+    def check(value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text and not text.startswith(tuple(f"{scheme}:" for scheme in schemes)):
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        try:
+            _ = urlsplit(text).port
+        except ValueError:
+            # The library's text quotes part of the address, which may be part of a password.
+            raise ValueError("is not an address; percent-encode the password's special characters") from None
+        return value
+
+    return AfterValidator(check)
 
 
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
@@ -42,18 +61,14 @@ class ServerConfig(Section):
 
 
 class DatabaseConfig(Section):
-    url: SecretStr = SecretStr("")
+    url: Annotated[SecretStr, _url("postgresql", "postgres", "sqlite")] = SecretStr("")
     conn_max_age_s: int = Field(60, ge=0)
     busy_timeout_s: float = Field(20, gt=0)
 
 
 class RedisConfig(Section):
-    url: SecretStr = SecretStr("")
+    url: Annotated[SecretStr, _url("redis", "rediss", "unix")] = SecretStr("")
     socket_timeout_s: float = Field(1.0, gt=0)
-
-
-class StorageConfig(Section):
-    url: str = ""
 
 
 class SecurityConfig(Section):
@@ -99,7 +114,7 @@ class PredictionLogConfig(Section):
 
 
 class JobsConfig(Section):
-    broker_url: SecretStr = SecretStr("")
+    broker_url: Annotated[SecretStr, _url("redis", "rediss", "filesystem")] = SecretStr("")
     concurrency: int = Field(1, ge=1, le=64)
     lease_seconds: int = Field(30, ge=2)
     heartbeat_seconds: float = Field(5, gt=0)
@@ -130,7 +145,7 @@ class StreamingConfig(Section):
 
 
 class AlertsConfig(Section):
-    slack_webhook: SecretStr = SecretStr("")
+    slack_webhook: Annotated[SecretStr, _url("https", "http")] = SecretStr("")
     timeout_s: float = Field(5, gt=0)
 
 
@@ -154,14 +169,13 @@ class Config(Section):
     enable_auth: bool = True
     allowed_roles: Annotated[list[Role], NoDecode, BeforeValidator(_split)] = ["admin", "user"]
     rate_limit: Annotated[Rate, RatePattern] = "100/minute"
-    token_rate_limit: Annotated[Rate, RatePattern] = "10/minute"
+    token_rate_limit: Annotated[Rate, RatePattern] = "10/minute"  # noqa: S105 (a rate, not a secret)
     nan_replacement: float | None = None
     ssl_cert: Path | None = None
     ssl_key: Path | None = None
     server: ServerConfig = ServerConfig()
     database: DatabaseConfig = DatabaseConfig()
     redis: RedisConfig = RedisConfig()
-    storage: StorageConfig = StorageConfig()
     security: SecurityConfig = SecurityConfig()
     model: ModelConfig = ModelConfig()
     input_validation: InputValidationConfig = InputValidationConfig()

@@ -1,0 +1,53 @@
+"""Values that are well-formed and still must not start a process."""
+
+from collections.abc import Callable, Iterator
+
+from mlsite.config.schema import Config
+
+MIN_SECRET_BYTES = 32
+MIN_DISTINCT = 8
+DEFAULT_BEGINNINGS = ("change", "secret", "default", "django-insecure", "example", "test")
+
+
+def faults(config: Config) -> list[str]:
+    """Return one line for each unsafe value, naming its key and never showing a secret."""
+    checks: list[Callable[[Config], Iterator[str]]] = [_files]
+    if config.app_env != "dev":
+        checks += [_secrets, _switches]
+    return [fault for check in checks for fault in check(config)]
+
+
+def _files(config: Config) -> Iterator[str]:
+    if bool(config.ssl_cert) != bool(config.ssl_key):
+        yield "ssl_cert, ssl_key (SSL_CERT, SSL_KEY): give both or neither"
+    for name, path in {"ssl_cert (SSL_CERT)": config.ssl_cert, "ssl_key (SSL_KEY)": config.ssl_key}.items():
+        if path and not path.is_file():
+            yield f"{name}: no file at {path}"
+
+
+def _secrets(config: Config) -> Iterator[str]:
+    values = {
+        "security.secret_key (SECRET_KEY)": config.security.secret_key.get_secret_value(),
+        "security.jwt_secret (JWT_SECRET)": config.security.jwt_secret.get_secret_value(),
+    }
+    for key, value in values.items():
+        size = len(value.encode())
+        if size < MIN_SECRET_BYTES or len(set(value)) < MIN_DISTINCT:
+            yield (
+                f"{key}: must be random and at least {MIN_SECRET_BYTES} bytes when APP_ENV is {config.app_env}, "
+                f"got {size} bytes with {len(set(value))} distinct characters"
+            )
+        elif value.lower().startswith(DEFAULT_BEGINNINGS):
+            yield f"{key}: looks like an example, not a secret; set a random one"
+    if len(set(values.values())) < len(values) and all(values.values()):
+        yield "security.jwt_secret (JWT_SECRET): must differ from SECRET_KEY"
+
+
+def _switches(config: Config) -> Iterator[str]:
+    where = f"when APP_ENV is {config.app_env}"
+    if config.debug:
+        yield f"debug (DEBUG): must be off {where}, got on"
+    if not config.enable_auth:
+        yield f"enable_auth (ENABLE_AUTH): must be on {where}, got off"
+    if not config.server.allowed_hosts or "*" in config.server.allowed_hosts:
+        yield f"server.allowed_hosts (SERVER__ALLOWED_HOSTS): name the hosts {where}, got '*' or none"
