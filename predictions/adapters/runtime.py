@@ -20,15 +20,15 @@ Columns = dict[str, npt.NDArray[Any]]
 MAX_BATCH = 1000
 _NUMPY = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 # onnxruntime's exceptions share no base of their own.
-_ONNX_ERRORS = (
+_ONNX_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     ValueError,
     TypeError,
-    *{
+    *(
         kind
         for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
         if isinstance(kind, type) and issubclass(kind, Exception)
-    },
+    ),
 )
 
 
@@ -94,7 +94,7 @@ class OnnxRuntime:
             return None
         shapes = [node.shape for node in self._session.get_inputs()]
         if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] in (len(self.names), None):
-            return next(iter(self._inputs))
+            return str(next(iter(self._inputs)))
         raise ModelLoadError(
             f"the graph's inputs {sorted(self._inputs)} are neither the schema's columns nor one matrix of "
             f"{len(self.names)} columns"
