@@ -1,0 +1,96 @@
+"""What the predict path gives back, and how it looks on the wire."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from predictions.core.inputs import Columns
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictAnswer:
+    """One answered request.
+
+    Parameters
+    ----------
+    predictions : list
+        One label or value per row, as they were in training.
+    probabilities : list of list of float, optional
+        One share per class and row, in the order of the model's classes; None for a regression.
+    classes : tuple
+        The classes the probabilities belong to.
+    model, version, role
+        Who answered, and as what: production, canary or pinned.
+    generation : int
+        The model's generation when it answered.
+    prediction_id : UUID
+        The id in the prediction log.
+    request_id : str
+        The request's own id.
+    at : datetime
+        When it was answered, UTC.
+    """
+
+    predictions: list[Any]
+    probabilities: list[list[float]] | None
+    classes: tuple[Any, ...]
+    model: str
+    version: int
+    role: str
+    generation: int
+    prediction_id: UUID
+    request_id: str
+    at: datetime
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON object of the answer."""
+        answer: dict[str, Any] = {"predictions": self.predictions}
+        if self.probabilities is not None:
+            answer["probabilities"] = self.probabilities
+        answer["model"] = {"name": self.model, "version": self.version, "role": self.role}
+        answer["prediction_id"] = str(self.prediction_id)
+        answer["timestamp"] = f"{self.at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+        return answer
+
+    def json(self) -> bytes:
+        """Return the answer's bytes, the same through every edge."""
+        return orjson.dumps(self.body())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogEntry:
+    """One answer on its way to the prediction log; a shadow's has the request id of the live one."""
+
+    id: UUID
+    request_id: str
+    version_id: int
+    model: str
+    generation: int
+    role: str
+    principal: str
+    entity_keys: tuple[str, ...]
+    frame: Columns
+    predictions: list[Any]
+    probabilities: list[list[float]] | None
+    latency_ms: float
+    at: datetime
+    source: str
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows were scored."""
+        return len(self.predictions)
+
+    def inputs(self) -> list[list[Any]]:
+        """Return the rows as scored, missing values as None."""
+        columns = [[None if cell != cell else cell for cell in values.tolist()] for values in self.frame.values()]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the predictions and, for a classifier, the probabilities."""
+        if self.probabilities is None:
+            return {"predictions": self.predictions}
+        return {"predictions": self.predictions, "probabilities": self.probabilities}

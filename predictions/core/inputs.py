@@ -1,0 +1,240 @@
+"""From the rows of a request to columns a model can take, or a message that says which cell is wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.ground.errors import bounded
+from predictions.errors import InvalidRequestError, TooManyRowsError
+
+Columns = dict[str, npt.NDArray[Any]]
+_NUMERIC = frozenset((float, int, bool, type(None)))
+_TEXT = frozenset((str, type(None)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputLimits:
+    """What an installation lets in, whatever the model.
+
+    Parameters
+    ----------
+    min_value, max_value : float
+        Smallest and largest number, both allowed.
+    max_rows : int
+        Rows one request may hold.
+    max_string : int
+        Characters a text may have.
+    nan_replacement : float, optional
+        What a missing number becomes; None leaves it to the model's own imputer, or refuses it.
+    """
+
+    min_value: float = -1e30
+    max_value: float = 1e30
+    max_rows: int = 1000
+    max_string: int = 4096
+    nan_replacement: float | None = None
+
+
+class InputPlan:
+    """How one model's inputs are checked and laid out; made once when the model is loaded.
+
+    Parameters
+    ----------
+    schema : sequence of mapping
+        Columns in order: name, dtype (number or string), nullable, min, max, allowed.
+    limits : InputLimits
+        What the installation lets in.
+    """
+
+    def __init__(self, schema: Sequence[Mapping[str, Any]], limits: InputLimits) -> None:
+        self.limits = limits
+        self.columns = [dict(column) for column in schema]
+        self.names = [str(column["name"]) for column in schema]
+        self._known = frozenset(self.names)
+        self._texts = [i for i, column in enumerate(schema) if column["dtype"] == "string"]
+        self._numbers = [i for i, column in enumerate(schema) if column["dtype"] != "string"]
+        bounds = [self.bounds(column) for column in schema]
+        self._low = np.array([bounds[i][0] for i in self._numbers], dtype=np.float64)
+        self._high = np.array([bounds[i][1] for i in self._numbers], dtype=np.float64)
+        self._required = np.array([not schema[i].get("nullable", False) for i in self._numbers], dtype=bool)
+        self._allowed = {i: frozenset(schema[i]["allowed"]) for i in self._texts if schema[i].get("allowed")}
+
+    def bounds(self, column: Mapping[str, Any]) -> tuple[float, float]:
+        """Return the smallest and largest number a column may hold."""
+        low, high = column.get("min"), column.get("max")
+        return (
+            self.limits.min_value if low is None else max(float(low), self.limits.min_value),
+            self.limits.max_value if high is None else min(float(high), self.limits.max_value),
+        )
+
+    def from_rows(self, rows: Sequence[Any], *, limited: bool = True) -> Columns:
+        """Return rows in the model's column order as columns.
+
+        Parameters
+        ----------
+        rows : sequence of list
+            One list per row, one cell per column; None and NaN are missing.
+        limited : bool, default True
+            Whether the row limit of a request holds.
+
+        Returns
+        -------
+        Columns
+            Float arrays with NaN for missing, object arrays of text with None.
+
+        Raises
+        ------
+        InvalidRequestError
+            If a row has another length, or a cell is of another type, out of bounds or missing.
+        TooManyRowsError
+            If there are more rows than one request may hold.
+        """
+        if limited:
+            self._check_count(len(rows))
+        width = len(self.names)
+        for number, row in enumerate(rows):
+            if not isinstance(row, list | tuple):
+                raise InvalidRequestError(
+                    f"row {number} must be a list of {width} values; got {bounded(row, 60)}", row=number
+                )
+            if len(row) != width:
+                raise InvalidRequestError(
+                    f"row {number} has {len(row)} values; the model takes {width}: "
+                    f"{bounded(', '.join(self.names), 300)}",
+                    row=number,
+                    expected=width,
+                    got=len(row),
+                )
+        return self._columns(rows)
+
+    def from_records(self, records: Sequence[Any], *, limited: bool = True) -> Columns:
+        """Return records as columns; see `from_rows`.
+
+        Raises
+        ------
+        InvalidRequestError
+            If a record lacks a column or names an unknown one, or a cell can't be used.
+        TooManyRowsError
+            If there are more records than one request may hold.
+        """
+        if limited:
+            self._check_count(len(records))
+        rows = []
+        for number, record in enumerate(records):
+            if not isinstance(record, Mapping):
+                raise InvalidRequestError(
+                    f"row {number} must be an object with the model's columns; got {bounded(record, 60)}", row=number
+                )
+            if record.keys() != self._known:
+                raise self._wrong_keys(number, record)
+            rows.append([record[name] for name in self.names])
+        return self._columns(rows)
+
+    def _check_count(self, count: int) -> None:
+        if count > self.limits.max_rows:
+            raise TooManyRowsError(
+                f"{count} rows are too many: one request may hold {self.limits.max_rows}",
+                limit=self.limits.max_rows,
+                got=count,
+            )
+
+    def _wrong_keys(self, number: int, record: Mapping[str, Any]) -> InvalidRequestError:
+        missing = [name for name in self.names if name not in record]
+        unknown = [bounded(key, 60) for key in record if key not in self._known]
+        wrong = f"lacks {', '.join(missing[:10])}" if missing else f"has unknown {', '.join(unknown[:10])}"
+        return InvalidRequestError(
+            f"row {number} {wrong}; the model takes {bounded(', '.join(self.names), 300)}",
+            row=number,
+            missing=missing[:10],
+            unknown=unknown[:10],
+        )
+
+    def _columns(self, rows: Sequence[Any]) -> Columns:
+        texts, numbers = self._texts, self._numbers
+        cells = [[row[i] for i in numbers] for row in rows] if texts else rows
+        matrix = self._matrix(cells, rows)
+        by_place: dict[int, npt.NDArray[Any]] = {i: matrix[:, place] for place, i in enumerate(numbers)}
+        for i in texts:
+            by_place[i] = self._text(i, [row[i] for row in rows])
+        return {name: by_place[i] for i, name in enumerate(self.names)}
+
+    def _matrix(self, cells: Sequence[Any], rows: Sequence[Any]) -> npt.NDArray[np.float64]:
+        if not _NUMERIC.issuperset(map(type, chain.from_iterable(cells))):
+            raise self._first_fault(rows)
+        try:
+            matrix = np.array(cells, dtype=np.float64).reshape(len(rows), len(self._numbers))
+        except OverflowError:
+            raise self._first_fault(rows) from None
+        missing = np.isnan(matrix)
+        if missing.any():
+            if self.limits.nan_replacement is not None:
+                matrix[missing] = self.limits.nan_replacement
+            elif (missing & self._required).any():
+                raise self._first_fault(rows)
+        inside = (matrix >= self._low) & (matrix <= self._high)
+        if not (inside | missing).all():
+            raise self._first_fault(rows)
+        return matrix
+
+    def _text(self, place: int, values: list[Any]) -> npt.NDArray[np.object_]:
+        # A literal NaN is missing in a column of text too.
+        values = [None if value != value else value for value in values]
+        for number, value in enumerate(values):
+            if (fault := self.fault(place, value)) is not None:
+                raise self._error(number, place, value, fault)
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+
+    def _first_fault(self, rows: Sequence[Any]) -> InvalidRequestError:
+        for number, row in enumerate(rows):
+            for place, value in enumerate(row):
+                if (fault := self.fault(place, value)) is not None:
+                    return self._error(number, place, value, fault)
+        return InvalidRequestError("a value can't be used")
+
+    def _error(self, number: int, place: int, value: Any, allowed: str) -> InvalidRequestError:
+        name, got = self.names[place], bounded(value, 60)
+        return InvalidRequestError(
+            f"row {number}, column {name}: {allowed}; got {got}", row=number, column=name, allowed=allowed, got=got
+        )
+
+    def fault(self, place: int, value: Any) -> str | None:
+        """Return what is allowed in a column if the value is not, else None.
+
+        Parameters
+        ----------
+        place : int
+            The column's place in the schema, from 0.
+        value : Any
+            One cell; None and NaN are missing.
+        """
+        column = self.columns[place]
+        if value is None or value != value:
+            return self._missing_fault(column)
+        if column["dtype"] == "string":
+            return self._text_fault(place, value)
+        if type(value) not in _NUMERIC and not isinstance(value, np.number | np.bool_):
+            return "must be a number"
+        low, high = self.bounds(column)
+        return None if low <= value <= high else f"must be a number from {low:g} to {high:g}"
+
+    def _missing_fault(self, column: Mapping[str, Any]) -> str | None:
+        replaced = column["dtype"] != "string" and self.limits.nan_replacement is not None
+        return None if replaced or column.get("nullable", False) else "must not be missing"
+
+    def _text_fault(self, place: int, value: Any) -> str | None:
+        if not isinstance(value, str):
+            return "must be a text"
+        if len(value) > self.limits.max_string:
+            return f"must be a text of at most {self.limits.max_string} characters"
+        if "\x00" in value:
+            return "must be a text without NUL characters"
+        allowed = self._allowed.get(place)
+        if allowed is not None and value not in allowed:
+            return f"must be one of {bounded(', '.join(sorted(map(str, allowed))), 200)}"
+        return None
