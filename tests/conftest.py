@@ -1,9 +1,32 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use, and what holds for all of them."""
 
+import os
+import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+
+NEEDS = ("kafka", "postgres", "redis", "browser", "smoke")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips for the lack of a service where REQUIRE_SERVICES says that all are there."""
+    report = yield
+    marked = any(item.get_closest_marker(name) for name in NEEDS)
+    if report.skipped and marked and os.environ.get("REQUIRE_SERVICES"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_SERVICES is set, and this test would be left out: {reason}"
+    return report
+
+
+def pytest_unconfigure() -> None:
+    """Remove the run-time folder that tests/settings.py made for this process, and no other."""
+    if folder := getattr(settings, "THROWAWAY", None):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 import tempfile
 
 # Workers of pytest-xdist each get a folder; the variable keeps child processes of a test in the same one.
-os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="mlsite-test-")
+THROWAWAY = os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="mlsite-test-")
 os.environ["APP_ENV"] = "dev"
 for name in ("DATABASE_URL", "REDIS_URL", "CONFIG_PATH", "STORAGE_URL", "SLACK_WEBHOOK", "PORT", "DEBUG"):
     os.environ.pop(name, None)
