@@ -1,10 +1,12 @@
 """One rotating JSON log file per process role and number, secrets left out."""
 
+import fcntl
 import logging.config
 import os
 import re
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import structlog
 
@@ -16,6 +18,9 @@ SECRET = re.compile(
 JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 URL_PASSWORD = re.compile(r"(\w+://[^:/\s]*:)[^@/\s]+@")
 
+# What this process writes to, by folder, role and process id: a forked child finds no entry of its own.
+_files: dict[tuple[Path, str, int], tuple[Path, IO[bytes]]] = {}
+
 
 def redact(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     """Replace tokens, passwords and keys in every text of a log event."""
@@ -24,6 +29,28 @@ def redact(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
             text = JWT.sub("[token]", SECRET.sub(r"\1[secret]", value))
             event[key] = URL_PASSWORD.sub(r"\1[secret]@", text)
     return event
+
+
+def log_file(folder: Path, role: str) -> Path:
+    """Return the log file of this process: the first of its role that no living process holds.
+
+    `worker.log` for the first worker, `worker-2.log` for the second; the hold ends with the process.
+    """
+    key = (folder, role, os.getpid())
+    if key in _files:
+        return _files[key][0]
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        name = role if number == 1 else f"{role}-{number}"
+        hold = (folder / f".{name}.lock").open("wb")
+        try:
+            fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hold.close()
+            continue
+        _files[key] = folder / f"{name}.log", hold
+        return _files[key][0]
+    raise AssertionError("count() does not end")
 
 
 def logging_config(config: Config, var_dir: Path, role: str | None = None) -> dict[str, Any]:
@@ -36,7 +63,7 @@ def logging_config(config: Config, var_dir: Path, role: str | None = None) -> di
     var_dir : Path
         Run-time folder; files go below its `logs`.
     role : str, optional
-        What the process does (`web-1`, `worker`); it names the file. Stderr alone without one.
+        What the process does (`web`, `worker`, `beat`); it names the file. Stderr alone without one.
     """
     shared = [
         structlog.contextvars.merge_contextvars,
@@ -50,11 +77,9 @@ def logging_config(config: Config, var_dir: Path, role: str | None = None) -> di
         "stderr": {"class": "logging.StreamHandler", "formatter": "console", "level": "WARNING"}
     }
     if role:
-        folder = var_dir / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
         handlers["file"] = {
             "class": "logging.handlers.RotatingFileHandler",
-            "filename": str(folder / f"{role}.log"),
+            "filename": str(log_file(var_dir / "logs", role)),
             "maxBytes": config.logs.max_mb * 1_048_576,
             "backupCount": config.logs.keep,
             "formatter": "json",

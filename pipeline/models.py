@@ -131,6 +131,7 @@ class Alert(models.Model):
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, blank=True, related_name="alerts")
     last_at = models.DateTimeField()
     delivered_at = models.DateTimeField(null=True, blank=True, help_text="When it reached Slack, if it is set up.")
+    delivery_lease_until = models.DateTimeField(null=True, blank=True, help_text="A worker is sending it until then.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

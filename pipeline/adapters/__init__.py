@@ -1,0 +1,1 @@
+"""Files, streams and libraries the jobs reach."""

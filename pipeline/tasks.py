@@ -1,0 +1,75 @@
+"""The bell: what a Celery worker does when it is rung for, and who rings."""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from celery import current_app, shared_task
+from celery.signals import worker_ready
+from django.dispatch import receiver
+from kombu.exceptions import KombuError
+
+from pipeline.actions import alerts, runs, schedules
+from pipeline.adapters.processes import worker_name
+from pipeline.models import Run
+from pipeline.signals import alert_raised, run_queued
+
+logger = logging.getLogger(__name__)
+QUEUES = {Run.Kind.TRAIN: "training"}
+DEFAULT_QUEUE = "default"
+
+
+@shared_task(name="pipeline.execute_run", max_retries=3, default_retry_delay=30)
+def execute_run(run_id: str) -> None:
+    """Do a run, if it is still to be had."""
+    runs.execute_run(UUID(run_id), worker=worker_name())
+
+
+@shared_task(name="pipeline.sweep")
+def sweep() -> None:
+    """Put back what dead workers held."""
+    runs.sweep_runs()
+
+
+@shared_task(name="pipeline.run_due")
+def run_due() -> None:
+    """Start what is due."""
+    schedules.run_due()
+
+
+@shared_task(name="pipeline.start_run")
+def start_run(**_: Any) -> None:
+    """Start what is due: a schedule's own tick is one more bell, the slots decide."""
+    schedules.run_due()
+
+
+@shared_task(name="pipeline.deliver_alerts")
+def deliver_alerts() -> None:
+    """Send what is open to Slack."""
+    alerts.deliver_alerts()
+
+
+@receiver(run_queued)
+def ring_for_run(sender: Any, run_id: UUID, kind: str, **_: Any) -> None:
+    """Put the run's id on its queue."""
+    _publish("pipeline.execute_run", [str(run_id)], QUEUES.get(Run.Kind(kind), DEFAULT_QUEUE))
+
+
+@receiver(alert_raised)
+def ring_for_alert(sender: Any, alert_id: int, **_: Any) -> None:
+    """Ask a worker to deliver alerts."""
+    _publish("pipeline.deliver_alerts", [], DEFAULT_QUEUE)
+
+
+@worker_ready.connect
+def sweep_at_start(**_: Any) -> None:
+    """Put back, before anything else, what died with the worker of before."""
+    runs.sweep_runs()
+
+
+def _publish(task: str, arguments: list[str], queue: str) -> None:
+    try:
+        current_app.send_task(task, arguments, queue=queue, retry=False)
+    except (KombuError, OSError) as error:
+        # The row is the job: the sweeper rings again.
+        logger.warning("the queue can't be reached, %s waits for the sweeper: %s", task, error)
