@@ -47,6 +47,12 @@ class ModelNotReadyError(PredictionsError, UnavailableError):
     code = "model_not_ready"
 
 
+class AmbiguousModelError(PredictionsError, RefusedError):
+    """Several models are in production and none was named."""
+
+    code = "model_not_named"
+
+
 class ModelLoadError(PredictionsError, UnavailableError):
     """A version's artefact is intact and yet can't be loaded or asked."""
 

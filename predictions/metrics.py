@@ -1,5 +1,8 @@
 """The Prometheus metrics of serving; label values are bounded by what the server itself knows."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -31,6 +34,16 @@ feature_mean_value = Gauge(
     multiprocess_mode="mostrecent",
 )
 
+model_load_failures_total = Counter("model_load_failures_total", "Versions that could not be loaded.", ("model",))
+prediction_cache_hits_total = Counter("prediction_cache_hits_total", "Answers taken from the cache.", ("model",))
+prediction_log_accepted_total = Counter("prediction_log_accepted_total", "Answers handed to the prediction log.")
+prediction_log_written_total = Counter("prediction_log_written_total", "Answers written to the prediction log.")
+prediction_log_shed_total = Counter("prediction_log_shed_total", "Answers the log had no room for or could not keep.")
+shadow_dropped_total = Counter("shadow_dropped_total", "Requests the shadow's queue had no room for.", ("model",))
+shadow_errors_total = Counter("shadow_errors_total", "Requests the shadow had no answer for.", ("model",))
+rate_limited_total = Counter("rate_limited_total", "Requests over a rate limit.", ("scope",))
+rate_limit_fallback_total = Counter("rate_limit_fallback_total", "Limit checks counted here because Redis was away.")
+
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -41,3 +54,40 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
     http_request_duration_seconds.labels(known, route).observe(seconds)
     if status >= 400:
         http_errors_total.labels(route, str(status)).inc()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VersionMeters:
+    """The metrics of one model version, bound once so that a request does not look them up."""
+
+    scoring: Histogram
+    request: Histogram
+    confidence: Histogram
+    cache_hits: Counter
+
+
+def meters(model: str, version: int) -> VersionMeters:
+    """Return the bound metrics of a version."""
+    return VersionMeters(
+        scoring=prediction_duration_seconds.labels(model),
+        request=request_duration_seconds_by_model.labels(model, str(version)),
+        confidence=prediction_confidence.labels(model),
+        cache_hits=prediction_cache_hits_total.labels(model),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouteMeters:
+    """The metrics of one method, route and status, bound once."""
+
+    total: Counter
+    duration: Histogram
+
+
+@lru_cache(maxsize=64)
+def route_meters(method: str, route: str, status: int) -> RouteMeters:
+    """Return the bound metrics of a route the server itself names."""
+    return RouteMeters(
+        total=http_requests_total.labels(method, route, str(status)),
+        duration=http_request_duration_seconds.labels(method, route),
+    )

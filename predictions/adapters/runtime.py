@@ -11,10 +11,8 @@ import numpy.typing as npt
 import onnxruntime
 import pandas as pd
 
+from predictions.core.inputs import Columns
 from predictions.errors import ModelLoadError, ScoringError
-
-Columns = dict[str, npt.NDArray[Any]]
-"""Input columns in the schema's order: float arrays with NaN for missing, object arrays of text with None."""
 
 # Up to this many rows a graph was measured to give a row the same bits whatever stands beside it.
 MAX_BATCH = 1000

@@ -12,6 +12,8 @@ from features.ground.errors import bounded
 from predictions.errors import InvalidRequestError, TooManyRowsError
 
 Columns = dict[str, npt.NDArray[Any]]
+"""Input columns in the schema's order: float arrays with NaN for missing, object arrays of text with None."""
+
 _NUMERIC = frozenset((float, int, bool, type(None)))
 _TEXT = frozenset((str, type(None)))
 

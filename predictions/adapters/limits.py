@@ -1,0 +1,170 @@
+"""How many requests a caller has left: exact fixed windows, shared by every worker process."""
+
+import fcntl
+import hashlib
+import logging
+import math
+import mmap
+import os
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import redis
+from django.conf import settings
+
+from features.ground.paths import var_path
+from predictions import metrics
+
+logger = logging.getLogger(__name__)
+PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+SLOT = struct.Struct("<QQQ")  # key, window, count
+BUCKETS, SLOTS_IN_BUCKET = 8192, 8
+BUCKET_BYTES = SLOT.size * SLOTS_IN_BUCKET
+# While Redis is away each request would wait for its timeout, so it is left alone for a while.
+REDIS_REST_S = 5.0
+COUNT_SCRIPT = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return count
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """Whether a request may pass, and what its answer says about the limit.
+
+    `reset` is the time at which the window ends, in whole seconds since 1970.
+    """
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset: int
+    retry_after: int
+
+    def headers(self) -> dict[str, str]:
+        """Return the X-RateLimit headers."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(self.reset),
+        }
+
+
+@lru_cache(maxsize=32)
+def parse_rate(rate: str) -> tuple[int, int] | None:
+    """Return count and seconds of a rate such as 100/minute; None if limits are off."""
+    if rate == "off":
+        return None
+    count, _, period = rate.partition("/")
+    return int(count), PERIODS[period[0]]
+
+
+class FileCounter:
+    """Counts in a small mapped file; a lock on a few of its bytes makes them exact over processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._threads = threading.Lock()  # a file lock holds between processes only
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        size = BUCKETS * BUCKET_BYTES
+        if os.fstat(self._fd).st_size < size:
+            os.truncate(self._fd, size)
+        self._map = mmap.mmap(self._fd, size)
+
+    def hit(self, key: str, window: int, seconds: int) -> int:
+        """Count one request of a key in a window and return how many there were."""
+        name = int.from_bytes(hashlib.blake2b(f"{seconds}\x00{key}".encode(), digest_size=8).digest(), "big") or 1
+        start = (name % BUCKETS) * BUCKET_BYTES
+        with self._threads:
+            fcntl.lockf(self._fd, fcntl.LOCK_EX, BUCKET_BYTES, start)
+            try:
+                return self._count(start, name, window)
+            finally:
+                fcntl.lockf(self._fd, fcntl.LOCK_UN, BUCKET_BYTES, start)
+
+    def _count(self, start: int, name: int, window: int) -> int:
+        oldest, at = None, start
+        for offset in range(start, start + BUCKET_BYTES, SLOT.size):
+            key, when, count = SLOT.unpack_from(self._map, offset)
+            if key == name:
+                count = count + 1 if when == window else 1
+                SLOT.pack_into(self._map, offset, name, window, count)
+                return int(count)
+            if oldest is None or when < oldest:
+                oldest, at = when, offset
+        SLOT.pack_into(self._map, at, name, window, 1)
+        return 1
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._map.close()
+        os.close(self._fd)
+
+
+class RedisCounter:
+    """Counts in Redis, in one round trip; the file counts while Redis is away."""
+
+    def __init__(self, url: str, fallback: FileCounter) -> None:
+        timeout = settings.CONFIG.redis.socket_timeout_s
+        self._client = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+        self._script = self._client.register_script(COUNT_SCRIPT)
+        self._fallback = fallback
+        self._resting_until = 0.0
+
+    def hit(self, key: str, window: int, seconds: int) -> int:
+        """Count one request of a key in a window and return how many there were."""
+        if time.monotonic() >= self._resting_until:
+            try:
+                return int(self._script(keys=[f"rate:{seconds}:{window}:{key}"], args=[seconds + 1]))
+            except redis.RedisError as error:
+                self._resting_until = time.monotonic() + REDIS_REST_S
+                logger.warning("Redis is away; rate limits are counted on this machine: %s", error)
+        metrics.rate_limit_fallback_total.inc()
+        return self._fallback.hit(key, window, seconds)
+
+    def close(self) -> None:
+        """Let go of the connections and the file."""
+        self._client.close()
+        self._fallback.close()
+
+
+_lock = threading.Lock()
+_counters: dict[tuple[str, str], FileCounter | RedisCounter] = {}
+
+
+def counter() -> FileCounter | RedisCounter:
+    """Return the counter of this installation, opened once per process."""
+    place = (str(settings.VAR_DIR), settings.REDIS_URL)
+    found = _counters.get(place)
+    if found is None:
+        with _lock:
+            if place not in _counters:
+                local = FileCounter(var_path("limits", "counts.bin"))
+                _counters[place] = RedisCounter(settings.REDIS_URL, local) if settings.REDIS_URL else local
+            found = _counters[place]
+    return found
+
+
+def hit(scope: str, principal: str, rate: str) -> Decision | None:
+    """Count one request; None if the limit is off."""
+    if (parsed := parse_rate(rate)) is None:
+        return None
+    limit, seconds = parsed
+    now = time.time()
+    window = int(now // seconds)
+    count = counter().hit(f"{scope}\x00{principal}", window, seconds)
+    reset = (window + 1) * seconds
+    if count > limit:
+        metrics.rate_limited_total.labels(scope).inc()
+    return Decision(
+        allowed=count <= limit,
+        limit=limit,
+        remaining=max(0, limit - count),
+        reset=reset,
+        retry_after=max(1, math.ceil(reset - now)),
+    )

@@ -1,0 +1,109 @@
+"""From a row of the registry to a model that answers: read, check, load, warm."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.utils import timezone
+
+from models_store.adapters.artefacts import read_artefact
+from models_store.models import ModelVersion
+from predictions import metrics
+from predictions.adapters.cache import PredictionCache
+from predictions.adapters.runtime import OnnxRuntime, Runtime, SklearnRuntime
+from predictions.core.inputs import Columns, InputLimits, InputPlan
+from predictions.errors import ModelLoadError
+
+FILES: dict[str, tuple[str, type[OnnxRuntime] | type[SklearnRuntime]]] = {
+    "onnx": ("model.onnx", OnnxRuntime),
+    "sklearn": ("model.joblib", SklearnRuntime),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class LoadedVersion:
+    """One version in memory, with everything a request needs of it."""
+
+    model: str
+    number: int
+    version_id: int
+    engine: str
+    runtime: Runtime
+    plan: InputPlan
+    classes: tuple[Any, ...]
+    views: tuple[str, ...]
+    max_depth: int
+    loaded_at: datetime
+    cache: PredictionCache
+    meters: metrics.VersionMeters
+
+
+def load_version(version: ModelVersion) -> LoadedVersion:
+    """Read a version's verified bytes, load them and ask for one prediction."""
+    started = time.perf_counter()
+    name, config = version.model.name, settings.CONFIG
+    runtime = _runtime(version)
+    plan = InputPlan(version.input_schema, input_limits())
+    _warm(runtime, plan, version)
+    metrics.model_load_duration_seconds.labels(name).observe(time.perf_counter() - started)
+    return LoadedVersion(
+        model=name,
+        number=version.number,
+        version_id=version.pk,
+        engine=version.engine,
+        runtime=runtime,
+        plan=plan,
+        classes=tuple(version.output_schema.get("classes") or ()),
+        views=tuple(version.snapshot.views.values_list("name", flat=True)) if version.snapshot else (),
+        max_depth=config.security.max_depth,
+        loaded_at=timezone.now(),
+        cache=PredictionCache(config.model.cache_size),
+        meters=metrics.meters(name, version.number),
+    )
+
+
+def input_limits() -> InputLimits:
+    """Return what this installation lets in."""
+    config = settings.CONFIG
+    return InputLimits(
+        min_value=config.input_validation.min_value,
+        max_value=config.input_validation.max_value,
+        max_rows=config.security.max_rows,
+        max_string=config.security.max_string,
+        nan_replacement=config.nan_replacement,
+    )
+
+
+def _runtime(version: ModelVersion) -> Runtime:
+    artefact = read_artefact(version)
+    name, kind = FILES[version.engine]
+    blob = artefact.files.get(name)
+    if blob is None:
+        raise ModelLoadError(f"the artefact of {version} holds no {name}, which its engine {version.engine} needs")
+    return kind(blob, version.input_schema, version.output_schema)
+
+
+def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:
+    means = version.metrics.get("features") or {}
+    for rows in (1, 2):
+        scores = runtime.score(_sample(plan, means, rows))
+        if len(scores.predictions) != rows:
+            raise ModelLoadError(f"{version} answered {len(scores.predictions)} predictions for {rows} rows")
+        if scores.probabilities is not None and not np.isfinite(scores.probabilities).all():
+            raise ModelLoadError(f"{version} answered a probability that is no number")
+
+
+def _sample(plan: InputPlan, means: dict[str, Any], rows: int) -> Columns:
+    frame: Columns = {}
+    for column in plan.columns:
+        if column["dtype"] == "string":
+            text = (column.get("allowed") or ["sample"])[0]
+            frame[column["name"]] = np.array([text] * rows, dtype=object)
+        else:
+            low, high = plan.bounds(column)
+            value = min(max(float(means.get(column["name"]) or 0.0), low), high)
+            frame[column["name"]] = np.full(rows, value)
+    return frame

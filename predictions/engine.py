@@ -1,0 +1,288 @@
+"""The models this process answers with: loaded beside the old ones, swapped by one reference."""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
+
+from features.ground.errors import DomainError, bounded
+from models_store.models import ModelVersion, RegisteredModel, Stage
+from predictions import metrics
+from predictions.adapters.loading import LoadedVersion, load_version
+from predictions.core.routing import goes_to_canary
+from predictions.errors import AmbiguousModelError, ModelLoadError, ModelNotReadyError, UnknownServedModelError
+
+logger = logging.getLogger(__name__)
+LIVE = (Stage.PRODUCTION, Stage.CANARY, Stage.SHADOW)
+PINNED_KEPT = 8
+# After the quick retries a broken version is tried at this pace, so that a restored file needs no restart.
+SLOW_RETRY_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Serving:
+    """Who answers for one model."""
+
+    model: str
+    generation: int
+    canary_percent: int
+    route_key: bytes
+    production: LoadedVersion | None = None
+    canary: LoadedVersion | None = None
+    shadow: LoadedVersion | None = None
+    error: str = ""
+
+    def pick(self, unit: str) -> tuple[LoadedVersion, str]:
+        """Return the version that answers for an entity or request, and as what."""
+        if self.canary is not None and goes_to_canary(
+            unit, model=self.model, key=self.route_key, percent=self.canary_percent
+        ):
+            return self.canary, "canary"
+        if self.production is None:
+            why = f": {self.error}" if self.error else "; promote a version first"
+            raise ModelNotReadyError(f"no production version of {self.model} is loaded{why}", model=self.model)
+        return self.production, "production"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelStatus:
+    """What health shows of one model."""
+
+    name: str
+    version: int | None
+    loaded_at: datetime | None
+    engine: str | None
+    generation: int
+    canary: int | None
+    canary_percent: int
+    shadow: int | None
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Failure:
+    model: str
+    attempts: int
+    next_at: float
+    error: str
+
+
+class Engine:
+    """The loaded models of one process; reading takes no lock and asks no database."""
+
+    def __init__(self) -> None:
+        self._table: Mapping[str, Serving] = {}
+        self._default = ""
+        self._pinned: OrderedDict[tuple[str, int], LoadedVersion] = OrderedDict()
+        self._failures: dict[int, _Failure] = {}
+        self._polling = False
+        self._forget_process()
+        os.register_at_fork(after_in_child=self._forget_process)
+
+    def _forget_process(self) -> None:
+        """Begin anew in a forked child: threads don't survive a fork, loaded models do."""
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._ready = False
+
+    def serving(self, name: str | None = None) -> Serving:
+        """Return who answers for a model; for the default one if none is named."""
+        if not self._ready:
+            self._first()
+        found = self._table.get(name or self._default)
+        if found is None:
+            raise self._unknown(name)
+        return found
+
+    def version(self, name: str, number: int) -> LoadedVersion:
+        """Return one version by number, loading it if it is not in memory."""
+        serving = self.serving(name)
+        for loaded in (serving.production, serving.canary, serving.shadow, self._pinned.get((name, number))):
+            if loaded is not None and loaded.number == number:
+                return loaded
+        with self._lock:
+            row = ModelVersion.objects.select_related("model", "snapshot").filter(model__name=name, number=number)
+            if (version := row.first()) is None:
+                raise UnknownServedModelError(f"{name} has no version {number}", model=name, version=number)
+            try:
+                self._pinned[name, number] = loaded = load_version(version)
+            except (DomainError, OSError) as error:
+                raise ModelLoadError(f"{name}@{number} can't be loaded: {error}", model=name) from error
+            while len(self._pinned) > PINNED_KEPT:
+                self._pinned.popitem(last=False)
+            return loaded
+
+    def refresh(self) -> None:
+        """Compare generations and load what changed; what can't be loaded leaves the old version answering."""
+        with self._lock:
+            table = dict(self._table)
+            rows = list(RegisteredModel.objects.values_list("pk", "name", "generation", "canary_percent"))
+            for gone in table.keys() - {name for _, name, _, _ in rows}:
+                del table[gone]
+            for pk, name, generation, percent in rows:
+                old = table.get(name)
+                if old is None or (old.generation, old.canary_percent) != (generation, percent) or self._due(name):
+                    table[name] = self._build(pk, name, generation, percent, old)
+            self._table = table
+            self._default = self._choose_default(table)
+            self._ready = True
+
+    def start(self) -> None:
+        """Follow the registry from a thread of this process."""
+        self._polling = True
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._poll, name="engine-poll", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; loaded models keep answering."""
+        self._polling = False
+        thread = self._thread
+        self._stop.set()
+        if thread is not None:
+            thread.join(timeout=10)
+        self._stop, self._thread = threading.Event(), None
+
+    def status(self) -> list[ModelStatus]:
+        """Return what is loaded, by model, the default one first."""
+        if not self._ready:
+            self._first()
+        found = sorted(self._table.values(), key=lambda serving: (serving.model != self._default, serving.model))
+        return [_status(serving) for serving in found]
+
+    def _first(self) -> None:
+        try:
+            self.refresh()
+        except DatabaseError as error:
+            raise ModelNotReadyError(f"the registry can't be read: {bounded(str(error), 120)}") from error
+        if self._polling:
+            self.start()
+
+    def _poll(self) -> None:
+        stop = self._stop
+        while True:
+            close_old_connections()
+            try:
+                self.refresh()
+            except DatabaseError as error:
+                logger.warning("the registry can't be read; the loaded versions keep answering: %s", error)
+            except Exception:  # the loop must outlive one bad round
+                logger.exception("refreshing the served models failed")
+            if stop.wait(settings.CONFIG.model.poll_seconds):
+                break
+        connection.close()
+
+    def _build(self, pk: int, name: str, generation: int, percent: int, old: Serving | None) -> Serving:
+        wanted = {
+            version.stage: version
+            for version in ModelVersion.objects.filter(model=pk, stage__in=LIVE).select_related("model", "snapshot")
+        }
+        self._forget_failures(name, {row.pk for row in wanted.values()})
+        kept = {v.version_id: v for v in (old.production, old.canary, old.shadow) if v is not None} if old else {}
+        loaded = {stage: kept.get(row.pk) or self._load(row) for stage, row in wanted.items()}
+        errors = [f"{row}: {self._failures[row.pk].error}" for stage, row in wanted.items() if loaded[stage] is None]
+        serving = Serving(
+            model=name,
+            generation=generation,
+            canary_percent=percent,
+            route_key=_route_key(),
+            production=loaded.get(Stage.PRODUCTION),
+            canary=loaded.get(Stage.CANARY),
+            shadow=loaded.get(Stage.SHADOW),
+            error=bounded("; ".join(errors), 400),
+        )
+        if Stage.PRODUCTION in wanted and serving.production is None and old is not None:
+            return replace(serving, production=old.production)
+        return serving
+
+    def _load(self, version: ModelVersion) -> LoadedVersion | None:
+        failure = self._failures.get(version.pk)
+        if failure is not None and time.monotonic() < failure.next_at:
+            return None
+        try:
+            loaded = load_version(version)
+        except Exception as error:  # whatever a model file does, the version before it keeps answering
+            expected = isinstance(error, DomainError | OSError)
+            logger.warning("%s can't be loaded: %s", version, error, exc_info=not expected)
+            self._failed(version, error)
+            return None
+        self._failures.pop(version.pk, None)
+        return loaded
+
+    def _forget_failures(self, model: str, wanted: set[int]) -> None:
+        stale = [pk for pk, failure in self._failures.items() if failure.model == model and pk not in wanted]
+        for pk in stale:
+            del self._failures[pk]
+
+    def _failed(self, version: ModelVersion, error: Exception) -> None:
+        config, before = settings.CONFIG.model, self._failures.get(version.pk)
+        attempts = before.attempts + 1 if before else 1
+        delay = config.retry_delay if attempts <= config.retries else max(SLOW_RETRY_S, config.retry_delay)
+        metrics.model_load_failures_total.labels(version.model.name).inc()
+        self._failures[version.pk] = _Failure(
+            model=version.model.name,
+            attempts=attempts,
+            next_at=time.monotonic() + delay,
+            error=bounded(str(error), 300),
+        )
+
+    def _due(self, model: str) -> bool:
+        now = time.monotonic()
+        return any(failure.model == model and failure.next_at <= now for failure in self._failures.values())
+
+    def _choose_default(self, table: Mapping[str, Serving]) -> str:
+        live = [name for name, serving in table.items() if serving.production is not None or serving.error]
+        return settings.CONFIG.model.default or (live[0] if len(live) == 1 else "")
+
+    def _unknown(self, name: str | None) -> DomainError:
+        if name or self._default:
+            return UnknownServedModelError(
+                f"no model is named {bounded(name or self._default, 100)}", model=bounded(name or self._default, 100)
+            )
+        live = sorted(name for name, serving in self._table.items() if serving.production is not None)
+        if live:
+            return AmbiguousModelError(
+                f"several models are in production: name one of {bounded(', '.join(live), 200)} in the path, "
+                "or set model.default",
+                models=live[:20],
+            )
+        return ModelNotReadyError("no model has a production version; promote one first")
+
+
+def _route_key() -> bytes:
+    return hashlib.sha256(b"route\x00" + settings.SECRET_KEY.encode()).digest()
+
+
+def _status(serving: Serving) -> ModelStatus:
+    production = serving.production
+    return ModelStatus(
+        name=serving.model,
+        version=production.number if production else None,
+        loaded_at=production.loaded_at if production else None,
+        engine=production.engine if production else None,
+        generation=serving.generation,
+        canary=serving.canary.number if serving.canary else None,
+        canary_percent=serving.canary_percent,
+        shadow=serving.shadow.number if serving.shadow else None,
+        error=serving.error,
+    )
+
+
+_engine = Engine()
+serving = _engine.serving
+version = _engine.version
+refresh = _engine.refresh
+start = _engine.start
+stop = _engine.stop
+status = _engine.status
