@@ -1,9 +1,13 @@
 """The one table from errors to HTTP statuses, and the one shape every API error has."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, JsonResponse
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import csrf, defaults
 from django_ratelimit.exceptions import Ratelimited
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -24,6 +28,7 @@ STATUSES: dict[type[errors.DomainError], int] = {
     errors.UnavailableError: 503,
 }
 RETRY_AFTER_S = 1
+CONSOLE = "/admin/"
 
 
 def status_of(error: errors.DomainError) -> int:
@@ -43,19 +48,28 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     """Turn what a view raised into an answer of our own dialect."""
     request = getattr(context.get("request"), "_request", context.get("request"))
     set_rollback()
+    error = _translated(error)
     if isinstance(error, errors.DomainError):
         status = status_of(error)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
         return Response(body(error.message, error.code, request, error.fields), status=status, headers=headers)
-    if isinstance(error, Ratelimited):
-        error = exceptions.Throttled(wait=60)
-    elif isinstance(error, Http404):
-        error = exceptions.NotFound()
-    elif isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
     if not isinstance(error, exceptions.APIException):
         return None
     return _framework_error(error, request)
+
+
+def _translated(error: Exception) -> Exception:
+    if isinstance(error, Ratelimited):
+        return exceptions.Throttled(wait=60)
+    if isinstance(error, Http404):
+        return exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        return exceptions.PermissionDenied()
+    if isinstance(error, RequestDataTooBig):
+        return errors.TooLargeError("Request body is too large")
+    if isinstance(error, OperationalError | InterfaceError):
+        return errors.UnavailableError("The database does not answer; try again in a moment")
+    return error
 
 
 def _framework_error(error: exceptions.APIException, request: Any) -> Response:
@@ -63,10 +77,12 @@ def _framework_error(error: exceptions.APIException, request: Any) -> Response:
     if header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = header
     if isinstance(error, exceptions.Throttled):
-        headers["Retry-After"] = str(int(error.wait or RETRY_AFTER_S))
+        headers["Retry-After"] = str(math.ceil(getattr(error, "wait", None) or RETRY_AFTER_S))
         text, code, fields = "Too many requests: slow down and try again", "rate_limited", None
     elif isinstance(error, exceptions.ValidationError):
         text, code, fields = "Invalid request data", "invalid_input", error.detail
+    elif isinstance(error, exceptions.ParseError):
+        text, code, fields = "Invalid request data", "invalid_input", {"body": [error.detail]}
     elif isinstance(error, exceptions.NotAuthenticated):
         text, code, fields = "Authorization token required", "not_authenticated", None
     elif isinstance(error, exceptions.AuthenticationFailed):
@@ -76,19 +92,17 @@ def _framework_error(error: exceptions.APIException, request: Any) -> Response:
     return Response(body(text, code, request, fields), status=error.status_code, headers=headers)
 
 
-def _page(status: int, text: str, code: str) -> Any:
-    def view(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+def _page(status: int, text: str, code: str, console: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.path.startswith(CONSOLE):
+            return console(request, *args, **kwargs)
         return JsonResponse(body(text, code, request), status=status)
 
     return view
 
 
-bad_request = _page(400, "Bad request", "bad_request")
-forbidden = _page(403, "Forbidden", "forbidden")
-not_found = _page(404, "Nothing is here; / lists where to start", "not_found")
-server_error = _page(500, "Internal error; it has been logged", "internal_error")
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
-    """Answer a failed CSRF check outside the console."""
-    return JsonResponse(body(f"CSRF check failed: {reason}", "csrf_failed", request), status=403)
+bad_request = _page(400, "Bad request", "bad_request", defaults.bad_request)
+forbidden = _page(403, "Forbidden", "forbidden", defaults.permission_denied)
+not_found = _page(404, "Nothing is here; / lists where to start", "not_found", defaults.page_not_found)
+server_error = _page(500, "Internal error; it has been logged", "internal_error", defaults.server_error)
+csrf_failure = _page(403, "CSRF check failed: send the token of the page's form", "csrf_failed", csrf.csrf_failure)

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "mlsite.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "mlsite.middleware.ConsolePolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "mlsite.middleware.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -177,7 +178,6 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -187,6 +187,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = VAR_DIR / "uploads"
 
+CSRF_FAILURE_VIEW = "mlsite.api.csrf_failure"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -216,8 +217,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-# Unfold evaluates expressions in attributes; only the console gets this policy (mlsite.middleware).
-CONSOLE_CSP = {"script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE], "frame-src": [SELF]}
+# Unfold evaluates expressions in attributes; only the console gets this besides (mlsite.middleware).
+CONSOLE_CSP = {"script-src": [UNSAFE_EVAL], "frame-src": [SELF]}
 
 CELERY_BROKER_URL = CONFIG.jobs.broker_url.get_secret_value() or REDIS_URL or "filesystem://"
 
@@ -228,6 +229,12 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Model life cycle",
     "SITE_HEADER": "Model life cycle",
     "SITE_SYMBOL": "model_training",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "mlsite.console.icon"}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
     "ENVIRONMENT": "mlsite.console.environment",
     "DASHBOARD_CALLBACK": "mlsite.console.dashboard",
+    "STYLES": ["mlsite.console.stylesheet"],
+    "SIDEBAR": {"show_search": False, "navigation": "mlsite.console.sidebar"},
 }
