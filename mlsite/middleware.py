@@ -27,6 +27,17 @@ class RequestIdMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]  # set above
             response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]  # set above
+        return response
+
+
+class ConsolePolicyMiddleware:
+    """Let the console's own pages evaluate expressions; stands inside the middleware that writes the policy."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
         if request.path.startswith("/admin/"):
             response._csp_update = settings.CONSOLE_CSP  # type: ignore[attr-defined]  # read by django-csp
         return response

@@ -1,0 +1,5 @@
+"""Datasets, feature views, snapshots and online values in the console."""
+
+from features.admin import datasets, features
+
+__all__ = ["datasets", "features"]

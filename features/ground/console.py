@@ -1,0 +1,123 @@
+"""The base of the console's pages: lists and pages that show, and never write."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from features.ground.errors import DomainError, bounded
+from features.ground.panels import Panel
+from features.ground.unfold import ModelAdmin
+
+
+def page_of(obj: Model) -> str:
+    """Return the address of an object's page."""
+    return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])
+
+
+def list_of(label: str, **filters: Any) -> str:
+    """Return the address of a table's list, e.g. `list_of("pipeline_run", state__exact="failed")`."""
+    address = reverse(f"admin:{label}_changelist")
+    return f"{address}?{urlencode(filters)}" if filters else address
+
+
+def link(obj: Model | None, text: str = "") -> SafeString | str:
+    """Return a link to an object's page, or a dash where there is none."""
+    return anchor(page_of(obj), text or str(obj)) if obj is not None else "–"
+
+
+def anchor(address: str, text: str) -> SafeString:
+    """Return a link."""
+    return format_html('<a class="c-link" href="{}">{}</a>', address, text)
+
+
+def mono(text: object, limit: int = 0) -> SafeString:
+    """Return a digest, id or path in a fixed-width face, cut at `limit` with the whole in its title."""
+    whole = str(text)
+    return format_html('<code class="c-mono" title="{}">{}</code>', whole, whole[:limit] if limit else whole)
+
+
+def ago(at: Any) -> SafeString | str:
+    """Return a time as its distance from now, with the time itself in its title."""
+    if at is None:
+        return "–"
+    words = timesince(at, timezone.now(), depth=1).replace("\xa0", " ")
+    return format_html('<time title="{}">{} ago</time>', at.strftime("%Y-%m-%d %H:%M:%S UTC"), words)
+
+
+def number(value: Any) -> str:
+    """Return a number as people read it: thousands apart, four digits that count, dashes for nothing."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return bounded(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def as_uuid(text: str) -> UUID | None:
+    """Return the identifier a person typed, or None where it isn't one."""
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Return who asks, as the audit trail names people."""
+    return f"user:{request.user.get_username()}"
+
+
+def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpResponse:
+    """Run an action, say on the next page how it went, and go there."""
+    try:
+        messages.success(request, work())
+    except DomainError as error:
+        messages.error(request, error.message)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Shows a table; what may be changed is changed by an action's own dialog."""
+
+    actions = None
+    list_per_page = 50
+    list_filter_submit = True
+    show_full_result_count = False
+    change_form_outer_before_template = "console/object.html"
+
+    def panels(self, obj: Any, request: HttpRequest) -> Sequence[Panel]:
+        """Return the panels of one object's page, what matters first at the top."""
+        return ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: rows are made by actions."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: rows are changed by actions."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: nothing here is deleted by hand."""
+        return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[tuple[str, dict[str, Any]]]:
+        """Put every stored column under the panels, folded."""
+        return [("Every stored column", {"fields": self.get_fields(request, obj), "classes": ["collapse"]})]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Add the panels."""
+        obj = kwargs.get("obj")
+        context["panels"] = self.panels(obj, request) if obj is not None else ()
+        return super().render_change_form(request, context, *args, **kwargs)

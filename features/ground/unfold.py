@@ -1,0 +1,49 @@
+"""Everything the console takes from Unfold passes through here, so that leaving it stays cheap."""
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import (
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    RangeDateTimeFilter,
+    RelatedDropdownFilter,
+)
+from unfold.dataclasses import ActionDialog
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserChangeForm, UserCreationForm
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+__all__ = [
+    "ActionDialog",
+    "ActionVariant",
+    "AdminPasswordChangeForm",
+    "BaseDialogForm",
+    "BooleanRadioFilter",
+    "ChoicesDropdownFilter",
+    "ModelAdmin",
+    "RangeDateTimeFilter",
+    "RelatedDropdownFilter",
+    "TabularInline",
+    "UnfoldAdminIntegerFieldWidget",
+    "UnfoldAdminSelectWidget",
+    "UnfoldAdminTextInputWidget",
+    "UnfoldAdminTextareaWidget",
+    "UserChangeForm",
+    "UserCreationForm",
+    "action",
+    "badge",
+    "display",
+]
+
+
+def badge(text: str, kind: str = "") -> SafeString:
+    """Return a label; `kind` is success, info, warning, danger or empty for a plain one."""
+    html = render_to_string("unfold/helpers/label.html", {"text": text, "type": kind, "size": "md"})
+    return mark_safe(html)  # noqa: S308 (rendered by a template, which has escaped the text)

@@ -1,0 +1,200 @@
+"""The front page: what serves, how busy it is, and what needs a person."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+
+from features.ground.console import ago, link, list_of, number, page_of
+from features.ground.panels import Chart, Figures, Panel, Table
+from features.ground.unfold import badge
+from mlsite.console import traffic
+from models_store.admin.panels import stage_badge
+from models_store.models import AuditEntry, ModelVersion, PromotionRequest, RegisteredModel
+from pipeline.admin.drift import verdict
+from pipeline.admin.products import SEVERITY_KINDS
+from pipeline.admin.runs import STATE_KINDS, duration
+from pipeline.models import Alert, DriftReport, Run
+
+REQUESTS = "models_store_promotionrequest"
+SERVING = ("production", "canary", "shadow")
+RECENT = 8
+
+
+def first_steps() -> dict[str, str] | None:
+    """Return what to do next where there is no model yet."""
+    if RegisteredModel.objects.exists():
+        return None
+    return {
+        "title": "No model yet",
+        "text": "Fill the site with a working example on real flights, or start with data of your own:",
+        "commands": "make run                                    # the example, then this site\n"
+        ".venv/bin/python manage.py demo             # the example alone\n"
+        ".venv/bin/python manage.py ingest DATASET FILE",
+    }
+
+
+def dashboard_panels() -> list[Panel]:
+    """Return the panels of the front page."""
+    now = timezone.now()
+    hours = traffic.hourly(now)
+    return [
+        Figures(title="Last 24 hours", wide=True, figures=figures(hours, now)),
+        models_table(now),
+        requests_chart(hours),
+        latency_chart(hours),
+        runs_table(),
+        alerts_table(),
+        drift_table(),
+        waiting_table(),
+        audit_table(),
+    ]
+
+
+def figures(hours: Sequence[traffic.Bucket], now: datetime) -> list[tuple[str, Any, Any, str]]:
+    """Return the numbers at the top: name, value, what it means, where to look."""
+    total = sum(hour.requests for hour in hours)
+    busiest = max(hours, key=lambda hour: hour.requests)
+    last = next((hour for hour in reversed(hours) if hour.requests), None)
+    failed = Run.objects.filter(state="failed", finished_at__gte=now - timedelta(hours=traffic.HOURS)).count()
+    alerts = Alert.objects.filter(state="open").count()
+    waiting = PromotionRequest.objects.filter(state="waiting").count()
+    peak = f"at most {number(busiest.requests)} in an hour" if total else "none yet"
+    p50, p95 = (last.p50_ms, last.p95_ms) if last else (None, None)
+    when = f"hour from {last.start:%H:%M} UTC" if last else "no request yet"
+    return [
+        ("Predictions", number(total), peak, list_of("predictions_prediction")),
+        ("Scoring time, median", milliseconds(p50), when, ""),
+        ("Scoring time, 95th percentile", milliseconds(p95), when, ""),
+        ("Failed runs", failed, "in 24 hours", list_of("pipeline_run", state__exact="failed")),
+        ("Open alerts", alerts, "to be looked at", list_of("pipeline_alert", state__exact="open")),
+        (
+            "Waiting approvals",
+            waiting,
+            "to be decided",
+            list_of("models_store_promotionrequest", state__exact="waiting"),
+        ),
+    ]
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a latency with its unit."""
+    return "–" if value is None else f"{value:.2g} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+def models_table(now: datetime) -> Table:
+    """Return each model's serving versions, traffic and last verdict."""
+    counts = traffic.by_version(now)
+    versions = ModelVersion.objects.filter(stage__in=SERVING).select_related("model")
+    serving: dict[int, dict[str, ModelVersion]] = {}
+    for version in versions:
+        serving.setdefault(version.model_id, {})[version.stage] = version
+    rows = [model_row(model, serving.get(model.pk, {}), counts) for model in RegisteredModel.objects.all()]
+    headers = ("Model", "Production", "Canary", "Shadow", "Predictions, 24 h", "95th percentile", "Last drift verdict")
+    empty = "No model is registered. Next: make run, or manage.py demo"
+    return Table(title="Models", headers=headers, rows=rows, empty=empty, wide=True)
+
+
+def model_row(model: RegisteredModel, at: dict[str, ModelVersion], counts: dict[int, int]) -> list[Any]:
+    """Return a model's row."""
+    asked = format_html_join("", "<div>{} {}</div>", ((number(counts.get(v.pk, 0)), s) for s, v in at.items())) or "–"
+    live = at.get("production")
+    p95 = traffic.percentile(traffic.newest_latencies(live.pk), 0.95) if live else None
+    canary = f"{model.canary_percent} %" if "canary" in at else ""
+    stages = [staged(live), staged(at.get("canary"), canary), staged(at.get("shadow"))]
+    return [link(model), *stages, asked, milliseconds(p95), last_verdict(model)]
+
+
+def last_verdict(model: RegisteredModel) -> Any:
+    """Return what the newest drift report said, with a link to it."""
+    report = DriftReport.objects.filter(model_version__model=model).select_related("model_version__model").first()
+    if report is None:
+        return "–"
+    return format_html(
+        '{} <a class="c-link" href="{}">{}</a>', verdict(report), page_of(report), ago(report.created_at)
+    )
+
+
+def staged(version: ModelVersion | None, more: str = "") -> Any:
+    """Return a serving version with its stage."""
+    if version is None:
+        return "–"
+    return format_html("{} {} {}", link(version, f"@{version.number}"), stage_badge(version.stage), more)
+
+
+def requests_chart(hours: Sequence[traffic.Bucket]) -> Chart:
+    """Return the panel of requests by hour."""
+    total = sum(hour.requests for hour in hours)
+    return Chart(
+        title="Predictions by hour",
+        kind="bar",
+        labels=[f"{hour.start:%H:%M}" for hour in hours],
+        series={"predictions": [hour.requests for hour in hours]},
+        summary=f"{number(total)} in 24 hours, {total / traffic.HOURS / 3600:.3g} a second on average. Times are UTC.",
+    )
+
+
+def latency_chart(hours: Sequence[traffic.Bucket]) -> Chart:
+    """Return the panel of latencies by hour."""
+    return Chart(
+        title="Scoring time by hour",
+        labels=[f"{hour.start:%H:%M}" for hour in hours],
+        series={"median": [hour.p50_ms for hour in hours], "95th percentile": [hour.p95_ms for hour in hours]},
+        y_title="ms",
+        summary=f"Of the newest {traffic.SAMPLE} predictions of each hour. Times are UTC.",
+    )
+
+
+def runs_table() -> Table:
+    """Return the newest runs, those that failed first."""
+    failing = list(Run.objects.filter(state="failed").order_by("-enqueued_at")[:3])
+    recent = [run for run in Run.objects.order_by("-enqueued_at")[:RECENT] if run not in failing]
+    rows = [run_row(run) for run in [*failing, *recent]]
+    headers = ("Run", "State", "Step or error", "Took", "Asked")
+    return Table(title="Runs", headers=headers, rows=rows, empty="No run yet. Next: manage.py train, or manage.py demo")
+
+
+def run_row(run: Run) -> Sequence[Any]:
+    """Return a run's row."""
+    state = badge(run.state, STATE_KINDS.get(run.state, ""))
+    return (link(run), state, run.error_code or run.step or "–", duration(run), ago(run.enqueued_at))
+
+
+def alerts_table() -> Table:
+    """Return the open alerts."""
+    alerts = Alert.objects.filter(state="open").order_by("severity", "-last_at")[:RECENT]
+    rows = [(link(a), badge(a.severity, SEVERITY_KINDS.get(a.severity, "")), a.times, ago(a.last_at)) for a in alerts]
+    headers = ("Alert", "Severity", "Times", "Last")
+    return Table(title="Open alerts", headers=headers, rows=rows, empty="No alert is open.")
+
+
+def drift_table() -> Table:
+    """Return the newest drift reports."""
+    reports = DriftReport.objects.select_related("model_version__model")[:RECENT]
+    rows = [
+        (link(r, str(r.model_version)), verdict(r), f"{r.drift_share:.0%}", number(r.rows_current), ago(r.created_at))
+        for r in reports
+    ]
+    headers = ("Model version", "Verdict", "Columns drifted", "Served rows", "Made")
+    return Table(title="Drift reports", headers=headers, rows=rows, empty="No report yet. Next: manage.py drift MODEL")
+
+
+def waiting_table() -> Table:
+    """Return the promotions that wait for a second person."""
+    requests = PromotionRequest.objects.filter(state="waiting").select_related("version__model")[:RECENT]
+    rows = [
+        (link(r, str(r.version)), stage_badge(r.target_stage), r.requester, r.reason, ago(r.created_at))
+        for r in requests
+    ]
+    headers = ("Version", "To", "Asked by", "Why", "When")
+    return Table(title="Waiting for approval", headers=headers, rows=rows, empty="Nothing waits.")
+
+
+def audit_table() -> Table:
+    """Return what was changed last."""
+    entries = AuditEntry.objects.order_by("-id")[:RECENT]
+    rows = [(ago(e.at), e.actor, link(e, e.action), e.object_id, e.reason or "–") for e in entries]
+    headers = ("When", "Who", "What", "Object", "Why")
+    return Table(title="What changed", headers=headers, rows=rows, empty="Nothing has changed yet.", wide=True)

@@ -1,0 +1,92 @@
+"""The sidebar: the product's nouns, in the order of a model's life."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from models_store.models import PromotionRequest
+from pipeline.models import Alert, Run
+
+# Title, then the items: title, icon, table.
+GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Models",
+        (
+            ("Registered models", "deployed_code", "models_store.registeredmodel"),
+            ("Model versions", "model_training", "models_store.modelversion"),
+            ("Promotion requests", "rocket_launch", "models_store.promotionrequest"),
+            ("Approvals", "how_to_reg", "models_store.approval"),
+            ("Gate results", "rule", "models_store.gateresult"),
+            ("Audit trail", "history", "models_store.auditentry"),
+        ),
+    ),
+    (
+        "Serving",
+        (
+            ("Predictions", "online_prediction", "predictions.prediction"),
+            ("Outcomes", "fact_check", "predictions.outcome"),
+            ("Batch scores", "table_view", "pipeline.batchscore"),
+        ),
+    ),
+    (
+        "Monitoring",
+        (
+            ("Drift reports", "monitoring", "pipeline.driftreport"),
+            ("Alerts", "notifications", "pipeline.alert"),
+        ),
+    ),
+    (
+        "Data",
+        (
+            ("Datasets", "database", "features.dataset"),
+            ("Dataset versions", "layers", "features.datasetversion"),
+            ("Feature views", "function", "features.featureview"),
+            ("Snapshots", "photo_camera", "features.featuresnapshot"),
+            ("Online features", "bolt", "features.onlinefeature"),
+        ),
+    ),
+    (
+        "Jobs",
+        (
+            ("Runs", "play_circle", "pipeline.run"),
+            ("Schedules", "schedule", "django_celery_beat.periodictask"),
+        ),
+    ),
+    (
+        "Access",
+        (
+            ("Users", "person", "auth.user"),
+            ("Groups", "group", "auth.group"),
+            ("Tokens", "key", "token_blacklist.outstandingtoken"),
+        ),
+    ),
+)
+BADGES: dict[str, Callable[[], int]] = {
+    "models_store.promotionrequest": PromotionRequest.objects.filter(state="waiting").count,
+    "pipeline.alert": Alert.objects.filter(state="open").count,
+    "pipeline.run": Run.objects.filter(state="running").count,
+}
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar for this person: what they may not see isn't there."""
+    home = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
+    groups = [{"items": [home]}]
+    for title, items in GROUPS:
+        shown = [_item(*item) for item in items if _may_see(request, item[2])]
+        if shown:
+            groups.append({"title": title, "separator": True, "items": shown})
+    return groups
+
+
+def _item(title: str, icon: str, table: str) -> dict[str, Any]:
+    item = {"title": title, "icon": icon, "link": reverse(f"admin:{table.replace('.', '_')}_changelist")}
+    waiting = BADGES[table]() if table in BADGES else 0
+    return item | ({"badge": waiting, "badge_variant": "primary"} if waiting else {})
+
+
+def _may_see(request: HttpRequest, table: str) -> bool:
+    app, model = table.split(".")
+    return bool(request.user.has_perm(f"{app}.view_{model}") or request.user.has_perm(f"{app}.change_{model}"))

@@ -1,0 +1,61 @@
+"""How many predictions there were and how fast, read in bounded time however many there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, QuerySet
+
+from predictions.models import Prediction
+
+HOURS = 24
+SAMPLE = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bucket:
+    """One hour of requests; latencies are None where there was none."""
+
+    start: datetime
+    requests: int
+    p50_ms: float | None
+    p95_ms: float | None
+
+
+def answered(since: datetime, until: datetime) -> QuerySet[Prediction]:
+    """Return the predictions a client got; shadow scoring is nobody's answer."""
+    return Prediction.objects.filter(at__gte=since, at__lt=until).exclude(role=Prediction.Role.SHADOW)
+
+
+def hourly(now: datetime) -> list[Bucket]:
+    """Return the last 24 hours, the oldest first; latencies are of each hour's newest requests."""
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    starts = [this_hour - timedelta(hours=HOURS - 1 - back) for back in range(HOURS)]
+    return [_bucket(start) for start in starts]
+
+
+def _bucket(start: datetime) -> Bucket:
+    rows = answered(start, start + timedelta(hours=1)).order_by("-at")
+    count = rows.count()
+    sample = list(rows.values_list("latency_ms", flat=True)[:SAMPLE]) if count else []
+    return Bucket(start=start, requests=count, p50_ms=percentile(sample, 0.5), p95_ms=percentile(sample, 0.95))
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """Return the value that `share` of the values don't exceed, or None of none."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def by_version(now: datetime) -> dict[int, int]:
+    """Return how often each version was asked in the last 24 hours."""
+    rows = Prediction.objects.filter(at__gte=now - timedelta(hours=HOURS)).order_by()
+    return dict(rows.values_list("model_version").annotate(Count("id")))
+
+
+def newest_latencies(version_id: int) -> list[float]:
+    """Return the scoring times of a version's newest predictions."""
+    rows = Prediction.objects.filter(model_version=version_id).order_by("-at")
+    return list(rows.values_list("latency_ms", flat=True)[:SAMPLE])

@@ -1,0 +1,128 @@
+"""The pages of a model and of its versions, what matters first at the top."""
+
+from collections.abc import Sequence
+
+from features.ground.console import ago, anchor, link, list_of, mono, number
+from features.ground.panels import Facts, Panel, Table
+from models_store.admin.inputs import inputs_table, sample_request
+from models_store.admin.panels import (
+    calibration_chart,
+    gates_table,
+    metric,
+    metrics_table,
+    plain,
+    slice_tables,
+    spaced,
+    stage_badge,
+    summary,
+)
+from models_store.models import AuditEntry, ModelVersion, RegisteredModel
+
+
+def version_panels(version: ModelVersion, site: str) -> list[Panel]:
+    """Return a version's page, what matters first at the top."""
+    chart = (calibration_chart(version),) if version.metrics.get("calibration") else ()
+    return [
+        summary(version),
+        metrics_table(version),
+        gates_table(version),
+        *chart,
+        artefact(version),
+        *slice_tables(version),
+        lineage(version),
+        inputs_table(version),
+        sample_request(version, site),
+        params_table(version),
+        audit_table([str(version)]),
+    ]
+
+
+def model_panels(model: RegisteredModel) -> list[Panel]:
+    """Return a model's page: what serves, every version, and who changed it."""
+    versions = list(model.versions.select_related("model").order_by("-number")[:50])
+    at = {version.stage: version for version in reversed(versions)}
+    canary = f"{at['canary']} for {model.canary_percent} %" if "canary" in at else "–"
+    pairs = [
+        ("Production", link(at.get("production"))),
+        ("Canary", link(at["canary"], canary) if "canary" in at else "–"),
+        ("Shadow", link(at.get("shadow"))),
+        ("Task", model.task),
+        ("Primary metric", model.primary_metric),
+        ("Owner", model.owner or "–"),
+        ("Generation", model.generation),
+    ]
+    names = [model.name, *(str(version) for version in versions)]
+    return [
+        Facts(title="Serving", note=model.description, wide=True, pairs=pairs),
+        versions_table(model, versions),
+        policy_table(model),
+        audit_table(names),
+    ]
+
+
+def versions_table(model: RegisteredModel, versions: Sequence[ModelVersion]) -> Table:
+    """Return the versions beside the metric that decides."""
+    primary = model.primary_metric
+    rows = [
+        (link(v), stage_badge(v.stage), number(metric(v, primary)), v.estimator, v.engine, ago(v.created_at))
+        for v in versions
+    ]
+    headers = ("Version", "Stage", spaced(primary), "Estimator", "Engine", "Made")
+    empty = f"No versions yet. Next: manage.py train {model.name} --dataset DATASET"
+    return Table(title="Versions", headers=headers, rows=rows, wide=True, empty=empty)
+
+
+def policy_table(model: RegisteredModel) -> Table:
+    """Return the promotion policy as stored."""
+    rows = [(spaced(name), plain(value)) for name, value in model.policy.items()]
+    return Table(title="Policy", headers=("Rule", "Value"), rows=rows, empty="The default gates; no approval needed.")
+
+
+def params_table(version: ModelVersion) -> Table:
+    """Return the parameters it was trained with."""
+    rows = [(mono(name), plain(value)) for name, value in version.params.items()]
+    return Table(title="Parameters", headers=("Name", "Value"), rows=rows, empty="None recorded.")
+
+
+def lineage(version: ModelVersion) -> Facts:
+    """Return links from the data to what this version has done."""
+    snapshot = version.snapshot
+    source = snapshot.dataset_version if snapshot else None
+    run = anchor(list_of("pipeline_run", q=version.run_id), str(version.run_id)[:8]) if version.run_id else "–"
+    here = {"model_version__id__exact": version.pk}
+    return Facts(
+        title="Lineage",
+        wide=True,
+        pairs=[
+            ("Dataset", link(source.dataset) if source else "–"),
+            ("Dataset version", link(source)),
+            ("Snapshot", link(snapshot)),
+            ("Run that made it", run),
+            ("Model", link(version.model)),
+            ("Predictions", anchor(list_of("predictions_prediction", **here), "see the log")),
+            ("Drift reports", anchor(list_of("pipeline_driftreport", **here), "see the reports")),
+            ("Batch scores", anchor(list_of("pipeline_batchscore", **here), "see the scores")),
+        ],
+    )
+
+
+def artefact(version: ModelVersion) -> Facts:
+    """Return what the signed artefact is."""
+    return Facts(
+        title="Artefact",
+        pairs=[
+            ("Digest", mono(version.manifest_digest, 16)),
+            ("Size", f"{version.size_bytes / 1024:,.0f} kB"),
+            ("Signing key", mono(version.key_id)),
+            ("Code", mono(version.code_version) if version.code_version else "–"),
+            ("Environment", mono(version.environment_digest, 16) if version.environment_digest else "–"),
+        ],
+    )
+
+
+def audit_table(names: Sequence[str], wide: bool = False) -> Table:
+    """Return the newest entries of the audit trail about these objects."""
+    entries = AuditEntry.objects.filter(object_id__in=names).order_by("-id")[:20]
+    rows = [(ago(e.at), e.actor, link(e, e.action), e.object_id, e.reason or "–") for e in entries]
+    headers = ("When", "Who", "What", "Object", "Why")
+    return Table(title="Who did what", headers=headers, rows=rows, wide=wide, empty="Nobody has changed anything yet.")

@@ -1,0 +1,147 @@
+"""What the pages of a model and its versions show."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from features.ground.console import ago, number
+from features.ground.panels import Chart, Facts, Table
+from features.ground.unfold import badge
+from models_store.models import ModelVersion
+
+STAGE_KINDS = {
+    "production": "success",
+    "canary": "warning",
+    "shadow": "info",
+    "candidate": "primary",
+    "archived": "",
+    "rejected": "danger",
+}
+HIGHER_IS_BETTER = {"roc_auc", "accuracy", "r2", "f1", "precision", "recall", "average_precision"}
+PARTS = (("test", "This version"), ("linear_baseline", "Linear baseline"), ("baseline", "Baseline"))
+
+
+def stage_badge(stage: str) -> Any:
+    """Return a stage as a label."""
+    return badge(stage, STAGE_KINDS.get(stage, ""))
+
+
+def metric(version: ModelVersion, name: str, part: str = "test") -> Any:
+    """Return one metric of one part, or None where it wasn't measured."""
+    measured = version.metrics.get(part)
+    return measured.get(name) if isinstance(measured, dict) else None
+
+
+def compared(version: ModelVersion, name: str) -> str:
+    """Return the metric beside what the baselines got, and which is better."""
+    ours = metric(version, name)
+    if not isinstance(ours, int | float):
+        return "not measured"
+    words = [f"{number(ours)} on held-out rows"]
+    for part, label in PARTS[1:]:
+        theirs = metric(version, name, part)
+        if isinstance(theirs, int | float):
+            ahead = ours > theirs if name in HIGHER_IS_BETTER else ours < theirs
+            words.append(f"{'better' if ahead else 'not better'} than the {label.lower()}'s {number(theirs)}")
+    return "; ".join(words)
+
+
+def summary(version: ModelVersion) -> Facts:
+    """Return what a person wants to know first about a version."""
+    primary = version.model.primary_metric
+    engine = version.engine + (f": {version.engine_reason}" if version.engine_reason else "")
+    return Facts(
+        title=f"{version}",
+        wide=True,
+        pairs=[
+            ("Stage", stage_badge(version.stage)),
+            (spaced(primary), compared(version, primary)),
+            ("Estimator", version.estimator),
+            ("Served by", engine),
+            ("In this stage since", ago(version.stage_changed_at)),
+            ("Made", ago(version.created_at)),
+            ("By", version.actor),
+        ],
+    )
+
+
+def metrics_table(version: ModelVersion) -> Table:
+    """Return every metric beside the baselines'."""
+    names = list(dict.fromkeys(name for part, _ in PARTS for name in (version.metrics.get(part) or {})))
+    rows = [
+        (f"{name.replace('_', ' ')} {'↑' if name in HIGHER_IS_BETTER else '↓'}", *cells(version, name))
+        for name in names
+    ]
+    counts = version.metrics.get("rows")
+    note = (
+        ", ".join(f"{part}: {number(count)} rows" for part, count in counts.items()) if isinstance(counts, dict) else ""
+    )
+    return Table(
+        title="Metrics",
+        note=note,
+        headers=("Metric", *(label for _, label in PARTS)),
+        rows=rows,
+        empty="None measured.",
+    )
+
+
+def cells(version: ModelVersion, name: str) -> list[str]:
+    """Return one metric of each part."""
+    return [number(metric(version, name, part)) for part, _ in PARTS]
+
+
+def gates_table(version: ModelVersion) -> Table:
+    """Return the newest evaluation of the version's gates."""
+    newest = version.gate_results.order_by("-created_at", "-id").first()
+    results = version.gate_results.filter(evaluation=newest.evaluation).order_by("passed", "gate") if newest else ()
+    passed = {True: badge("passed", "success"), False: badge("failed", "danger")}
+    rows = [(passed[r.passed], spaced(r.gate), r.observed, r.threshold) for r in results]
+    note = f"For {newest.target_stage}, {newest.created_at:%Y-%m-%d %H:%M} UTC." if newest else ""
+    empty = f"Not evaluated yet. Use Evaluate gates, or: manage.py gates {version}"
+    return Table(title="Gates", note=note, headers=("", "Gate", "Observed", "Threshold"), rows=rows, empty=empty)
+
+
+def calibration_chart(version: ModelVersion) -> Chart:
+    """Return predicted probability against what came true, beside the ideal."""
+    curve = version.metrics.get("calibration") or {}
+    predicted, observed = curve.get("predicted", []), curve.get("observed", [])
+    error = metric(version, "calibration_error")
+    return Chart(
+        title="Calibration",
+        note="When it says 30 %, does it come true 30 % of the time? On the dashed line it does.",
+        labels=[f"{value:.2f}" for value in predicted],
+        series={"observed": observed, "ideal": predicted},
+        dashed=("ideal",),
+        x_title="predicted probability",
+        y_title="observed share",
+        summary=f"Calibration error {number(error)}." if error is not None else "",
+    )
+
+
+def slice_tables(version: ModelVersion) -> list[Table]:
+    """Return a table for each column whose slices were measured."""
+    return [slice_table(column, slices) for column, slices in (version.metrics.get("slices") or {}).items()]
+
+
+def slice_table(column: str, slices: Sequence[dict[str, Any]]) -> Table:
+    """Return the metrics of each value of a column."""
+    names = list(dict.fromkeys(name for part in slices for name in part.get("metrics", {})))
+    rows = [
+        (
+            str(part.get("value")),
+            number(part.get("rows")),
+            *(number(part.get("metrics", {}).get(name)) for name in names),
+        )
+        for part in slices
+    ]
+    return Table(title=f"By {column}", headers=("Value", "Rows", *map(spaced, names)), rows=rows)
+
+
+def spaced(name: str) -> str:
+    """Return a stored name as words."""
+    return name.replace("_", " ")
+
+
+def plain(value: Any) -> str:
+    """Return a stored value as text."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else number(value)
