@@ -1,9 +1,99 @@
 """Errors of datasets, features and snapshots."""
 
-from features.ground.errors import DomainError
+from features.ground.errors import (
+    ConflictError,
+    DomainError,
+    InvalidInputError,
+    NotFoundError,
+    RefusedError,
+)
 
 
 class FeaturesError(DomainError):
     """Base of this app's errors."""
 
     code = "features_error"
+
+
+class UnknownDatasetError(FeaturesError, NotFoundError):
+    """No dataset has this name."""
+
+    code = "unknown_dataset"
+
+
+class UnknownDatasetVersionError(FeaturesError, NotFoundError):
+    """The dataset has no version of this number."""
+
+    code = "unknown_dataset_version"
+
+
+class UnknownFeatureViewError(FeaturesError, NotFoundError):
+    """No feature view has this name or version."""
+
+    code = "unknown_feature_view"
+
+
+class FileMissingError(FeaturesError, NotFoundError):
+    """The named file isn't there."""
+
+    code = "file_missing"
+
+
+class UnreadableFileError(FeaturesError, InvalidInputError):
+    """The file's bytes are not what its format asks for."""
+
+    code = "unreadable_file"
+
+
+class EmptyFileError(FeaturesError, InvalidInputError):
+    """The file holds no row."""
+
+    code = "empty_file"
+
+
+class HeaderError(FeaturesError, InvalidInputError):
+    """The file's column names can't be used."""
+
+    code = "bad_header"
+
+
+class ColumnsError(FeaturesError, InvalidInputError):
+    """The file's columns are not those of the schema."""
+
+    code = "columns_differ"
+
+
+class SchemaError(FeaturesError, InvalidInputError):
+    """A schema, or what a caller says about columns, makes no sense."""
+
+    code = "bad_schema"
+
+
+class TooManyRejectedError(FeaturesError, RefusedError):
+    """More rows are faulty than the dataset's policy allows."""
+
+    code = "too_many_rejected"
+
+
+class DatasetChangedError(FeaturesError, ConflictError):
+    """Another ingestion changed the dataset in between."""
+
+    code = "dataset_changed"
+
+
+class DefinitionError(FeaturesError, InvalidInputError):
+    """A feature view's definition can't be used."""
+
+    code = "bad_definition"
+
+
+class NotMaterializedError(FeaturesError, RefusedError):
+    """The feature view has no online values yet."""
+
+    code = "not_materialized"
+
+
+class SnapshotDamagedError(FeaturesError, DomainError):
+    """A snapshot's rows are gone or are not those its fingerprint names."""
+
+    code = "snapshot_damaged"

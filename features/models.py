@@ -1,7 +1,61 @@
 """Datasets, their versions, feature views, snapshots and the online store."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
+
+from features.core.schema import Column, parse_columns
+from features.core.windows import ViewDefinition, parse_view
+from features.errors import UnknownDatasetError, UnknownDatasetVersionError, UnknownFeatureViewError
+from features.ground.errors import bounded
+
+
+def _split(spec: str) -> tuple[str, int | None]:
+    name, at, number = spec.partition("@")
+    return name, int(number) if number.isdecimal() and len(number) < 10 else (-1 if at else None)
+
+
+class DatasetQuerySet(models.QuerySet["Dataset"]):
+    def named(self, name: str) -> "Dataset":
+        """Return the dataset of this name."""
+        found = self.filter(name=name).first()
+        if found is None:
+            raise UnknownDatasetError(f"no dataset is named {bounded(repr(name))}; `datasets` lists them", dataset=name)
+        return found
+
+
+class DatasetVersionQuerySet(models.QuerySet["DatasetVersion"]):
+    def resolve(self, spec: str) -> "DatasetVersion":
+        """Return the version `NAME@N` names, or the newest of `NAME`."""
+        name, number = _split(spec)
+        dataset = Dataset.objects.named(name)
+        versions = self.filter(dataset=dataset).select_related("dataset").order_by("-number")
+        found = versions.first() if number is None else versions.filter(number=number).first()
+        if found is None:
+            newest = versions.first()
+            there = f"its versions are 1 to {newest.number}" if newest else "it has no version yet"
+            raise UnknownDatasetVersionError(
+                f"dataset {name!r} has no version {bounded(spec)!r}; {there}", dataset=name
+            )
+        return found
+
+
+class FeatureViewQuerySet(models.QuerySet["FeatureView"]):
+    def resolve(self, spec: str) -> "FeatureView":
+        """Return the view `NAME@N` names, or the newest version of `NAME`."""
+        name, number = _split(spec)
+        views = self.filter(name=name).select_related("dataset", "live_snapshot").order_by("-version")
+        found = views.first() if number is None else views.filter(version=number).first()
+        if found is None:
+            text = f"no feature view is named {bounded(repr(spec))}; `features list` shows them"
+            raise UnknownFeatureViewError(text, view=spec)
+        return found
+
+    def newest(self) -> "models.QuerySet[FeatureView]":
+        """Return the newest version of each view."""
+        later = FeatureView.objects.filter(name=models.OuterRef("name"), version__gt=models.OuterRef("version"))
+        return self.select_related("dataset", "live_snapshot").filter(~models.Exists(later)).order_by("name")
 
 
 class Dataset(models.Model):
@@ -17,11 +71,21 @@ class Dataset(models.Model):
     quality_policy = models.JSONField(default=dict, blank=True, help_text="max_rejected: share of faulty rows allowed.")
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = DatasetQuerySet.as_manager()
+
     class Meta:
         ordering = ("name",)
 
     def __str__(self) -> str:
         return self.name
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the contract's columns."""
+        return parse_columns(self.schema)
+
+    def dtypes(self) -> dict[str, str]:
+        """Return the dtype of each column."""
+        return {column.name: column.dtype for column in self.columns()}
 
 
 class DatasetVersion(models.Model):
@@ -40,6 +104,8 @@ class DatasetVersion(models.Model):
     source = models.CharField(max_length=300)
     actor = models.CharField(max_length=150, default="system")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DatasetVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-number")
@@ -71,12 +137,20 @@ class FeatureView(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = FeatureViewQuerySet.as_manager()
+
     class Meta:
         ordering = ("name", "-version")
         constraints = (models.UniqueConstraint(fields=("name", "version"), name="feature_view_version"),)
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+    def definition(self) -> ViewDefinition:
+        """Return what was declared."""
+        body: dict[str, Any] = {"name": self.name, "dataset": self.dataset.name, "entity": self.entity_columns}
+        body |= {"features": self.aggregations, "ttl": f"{self.ttl_seconds}s" if self.ttl_seconds else None}
+        return parse_view(body)
 
 
 class FeatureSnapshot(models.Model):

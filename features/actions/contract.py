@@ -1,0 +1,129 @@
+"""Agree on a dataset's contract: what is stored, what is given, or what the rows show."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from features.adapters.policy import default_max_rejected
+from features.core.infer import ColumnGuess, guessed_columns
+from features.core.schema import Column, ColumnRoles, parse_columns, with_roles
+from features.core.sources import RowSource
+from features.errors import EmptyFileError, SchemaError
+from features.ground.errors import bounded
+from features.models import Dataset
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contract:
+    """A dataset's columns and its quality policy."""
+
+    columns: tuple[Column, ...]
+    policy: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the columns as the dataset stores them."""
+        return [column.as_dict() for column in self.columns]
+
+    def allowed_share(self, asked: float | None) -> float:
+        """Return the share of faulty rows that may be, from 0 to 1.
+
+        Raises
+        ------
+        SchemaError
+            If the share asked for is outside.
+        """
+        share = self.policy.get("max_rejected", default_max_rejected()) if asked is None else asked
+        if not 0 <= share <= 1:
+            raise SchemaError(f"max_rejected is a share from 0 to 1; got {share}")
+        return share
+
+    def dataset_fields(self) -> dict[str, Any]:
+        """Return the fields of a new dataset."""
+        return {
+            "schema": self.as_json(),
+            "quality_policy": self.policy,
+            "entity_columns": [column.name for column in self.columns if column.role == "entity"],
+            "timestamp_column": self._single("timestamp"),
+            "known_at_column": self._single("known_at"),
+            "target_column": self._single("target"),
+        }
+
+    def _single(self, role: str) -> str:
+        return next((column.name for column in self.columns if column.role == role), "")
+
+
+def agreed_contract(
+    name: str,
+    known: Dataset | None,
+    rows: RowSource | None,
+    roles: ColumnRoles,
+    schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+) -> Contract:
+    """Return the contract rows are checked against.
+
+    Parameters
+    ----------
+    name : str
+        The dataset's name.
+    known : Dataset or None
+        The dataset, where it is there already.
+    rows : RowSource or None
+        Where a contract can be inferred from.
+    roles : ColumnRoles
+        What the caller says the columns are for.
+    schema : mapping or sequence of mapping or None
+        A contract given by the caller.
+
+    Returns
+    -------
+    Contract
+
+    Raises
+    ------
+    SchemaError
+        If the name can't be used, or what is said disagrees with what is stored.
+    """
+    if not NAME.fullmatch(name):
+        raise SchemaError(f"a dataset's name is 1 to 100 letters, digits, _ and -; got {bounded(repr(name))}")
+    if known is not None:
+        stored = Contract(columns=known.columns(), policy=known.quality_policy)
+        _check_agreement(name, stored, roles, schema)
+        return stored
+    if schema is not None:
+        return _given(schema, roles)
+    if rows is None:
+        raise SchemaError(f"dataset {name!r} has no schema yet; give one with --schema")
+    return Contract(columns=with_roles(_inferred(rows), roles))
+
+
+def _given(schema: Mapping[str, Any] | Sequence[Mapping[str, Any]], roles: ColumnRoles) -> Contract:
+    body = schema if isinstance(schema, Mapping) else {"columns": schema}
+    policy = {"max_rejected": float(body["max_rejected"])} if "max_rejected" in body else {}
+    return Contract(columns=with_roles(parse_columns(body["columns"]), roles), policy=policy)
+
+
+def _inferred(rows: RowSource) -> tuple[Column, ...]:
+    guesses = [ColumnGuess(name) for name in rows.column_names()]
+    for chunk in rows.chunks():
+        for guess in guesses:
+            guess.update(chunk.table.column(guess.name).combine_chunks())
+    if not any(guess.rows for guess in guesses):
+        raise EmptyFileError(f"{rows.label} holds no row below its header; expected at least one")
+    return guessed_columns(guesses)
+
+
+def _check_agreement(
+    name: str, stored: Contract, roles: ColumnRoles, schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+) -> None:
+    said = {column.name: column.role for column in stored.columns}
+    other = {column: role for column, role in roles.by_column().items() if said.get(column) != role}
+    if other:
+        text = ", ".join(
+            f"{column} is {said.get(column, 'not a column')}, not {role}" for column, role in other.items()
+        )
+        raise SchemaError(f"dataset {name!r} has a schema already: {bounded(text, 300)}", columns=sorted(other))
+    if schema is not None and _given(schema, ColumnRoles()).as_json() != stored.as_json():
+        raise SchemaError(f"dataset {name!r} has another schema already; `schema {name}` shows it")

@@ -1,0 +1,1 @@
+"""Files, Delta tables and the computing engine."""

@@ -1,0 +1,83 @@
+"""JSON Lines: one object a line, in chunks."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from features.core.sources import Malformed, RawChunk
+
+CHUNK_LINES = 50_000
+NOT_JSON, NOT_OBJECT, UNKNOWN_FIELD = "not_json", "not_an_object", "unknown_field"
+
+
+def json_names(path: Path) -> list[str]:
+    """Return the names used by the objects of the file's first lines, in the order met."""
+    names: dict[str, None] = {}
+    with path.open("rb") as file:
+        for line in islice(file, CHUNK_LINES):
+            record = _record(line)
+            names |= dict.fromkeys(record) if isinstance(record, dict) else {}
+    return list(names)
+
+
+def json_chunks(path: Path, names: Sequence[str], missing: Sequence[str], *, before: int) -> Iterator[RawChunk]:
+    """Yield the file's objects; lines that hold something else are malformed."""
+    with path.open("rb") as file:
+        while lines := list(islice(file, CHUNK_LINES)):
+            yield _chunk(lines, names, set(missing), before)
+            before += len(lines)
+
+
+def _record(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return line
+
+
+def _chunk(lines: list[bytes], names: Sequence[str], missing: set[str], before: int) -> RawChunk:
+    known, records, rows, malformed = set(names), [], [], []
+    for number, line in enumerate(lines, start=before + 1):
+        if not line.strip():
+            continue
+        record = _record(line)
+        rule = _fault(record, known)
+        if rule:
+            text = line.decode().rstrip("\n")
+            malformed.append(Malformed(row=number, rule=rule, text=text))
+        else:
+            records.append(record)
+            rows.append(number)
+    columns = [_column([record.get(name) for record in records], missing) for name in names]
+    table = pa.Table.from_arrays(columns, names=list(names))
+    return RawChunk(table=table, rows=np.array(rows, np.int64), malformed=malformed)
+
+
+def _fault(record: Any, known: set[str]) -> str:
+    if isinstance(record, bytes):
+        return NOT_JSON
+    if not isinstance(record, dict):
+        return NOT_OBJECT
+    return "" if record.keys() <= known else UNKNOWN_FIELD
+
+
+def _column(values: list[Any], missing: set[str]) -> pa.Array:
+    if missing:
+        values = [None if isinstance(value, str) and value in missing else value for value in values]
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {str} or kinds == {bool} or kinds <= {int, float}:
+        try:
+            return pa.array(values, pa.string() if kinds == {str} else None)
+        except (pa.ArrowInvalid, OverflowError):
+            # Whole numbers beyond 64 bits: as text, so that each is judged by itself.
+            pass
+    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

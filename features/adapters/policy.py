@@ -1,0 +1,9 @@
+"""Settings of this floor, read when they are needed."""
+
+from django.conf import settings
+
+
+def default_max_rejected() -> float:
+    """Return the share of faulty rows allowed where the dataset says nothing."""
+    share: float = settings.CONFIG.features.max_rejected
+    return share

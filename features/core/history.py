@@ -1,0 +1,162 @@
+"""All features of one view for a set of labels: the sums and newest values in narwhals, the extremes in numpy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.core.extremes import least_in_force
+from features.core.point_in_time import (
+    AT,
+    EVENT,
+    KNOWN,
+    ROW,
+    Measure,
+    Spread,
+    in_force,
+    newest_known,
+    summed_feature,
+)
+from features.core.schema import ARROW_TYPES
+from features.core.windows import Aggregation, ViewDefinition, result_dtype
+
+Frames = Callable[[pa.Table], nw.LazyFrame[Any]]
+IntArray = npt.NDArray[np.int64]
+SUMMED = ("count", "sum", "mean", "share", "std")
+
+
+def view_values(
+    view: ViewDefinition, labels: pa.Table, events: pa.Table, dtypes: Mapping[str, str], frames: Frames
+) -> pa.Table:
+    """Compute a view's features as of each label's own time.
+
+    Parameters
+    ----------
+    view : ViewDefinition
+        What to compute.
+    labels : pyarrow.Table of n rows
+        Entity columns and `__at`, the asking time in microseconds.
+    events : pyarrow.Table
+        Entity columns, `__event` and `__known` in microseconds, and the aggregated columns; no missing key or time.
+    dtypes : mapping of str to str
+        The dtypes of the view's dataset.
+    frames : callable
+        Hands a table to the engine and returns a lazy frame of it.
+
+    Returns
+    -------
+    pyarrow.Table of n rows
+        The view's features, in their order and in the order of the labels.
+    """
+    # A row that was known before it happened counts from the moment after it happened.
+    known = pc.max_element_wise(events[KNOWN], pc.add(events[EVENT], 1))
+    events = events.set_column(events.column_names.index(KNOWN), KNOWN, known)
+    labels = labels.append_column(ROW, pa.array(np.arange(labels.num_rows)))
+    lazy_labels, lazy_events = frames(labels), frames(events)
+    values: dict[str, pa.ChunkedArray] = {}
+    for window in dict.fromkeys(feature.window for feature in view.features):
+        wanted = [f for f in view.features if f.window == window and f.function in SUMMED]
+        values |= _sums(view, wanted, lazy_labels, lazy_events, events, dtypes)
+    newest = [feature for feature in view.features if feature.function == "last"]
+    if newest:
+        values |= _ordered(newest_known(lazy_labels, lazy_events, entity=view.entity, features=newest), newest)
+    values |= _extremes(view, labels, events)
+    types = {feature.name: ARROW_TYPES[result_dtype(feature, dtypes)] for feature in view.features}
+    return pa.table({name: values[name].cast(kind) for name, kind in types.items()})
+
+
+def _sums(
+    view: ViewDefinition,
+    wanted: Sequence[Aggregation],
+    labels: nw.LazyFrame[Any],
+    events: nw.LazyFrame[Any],
+    table: pa.Table,
+    dtypes: Mapping[str, str],
+) -> dict[str, pa.ChunkedArray]:
+    if not wanted:
+        return {}
+    keys = list(dict.fromkeys((feature.column, feature.condition) for feature in wanted))
+    measures = {key: _measure(key, f"__m{place}", table, dtypes) for place, key in enumerate(keys)}
+    squared = {(feature.column, feature.condition) for feature in wanted if feature.function == "std"}
+    columns = [expr for key, measure in measures.items() for expr in measure.columns(squares=key in squared)]
+    prepared = events.select(*view.entity, EVENT, KNOWN, *columns)
+    sums = in_force(labels, prepared, entity=view.entity, window_us=wanted[0].window_us)
+    shown = [summed_feature(feature, measures[feature.column, feature.condition]) for feature in wanted]
+    return _ordered(sums.select(ROW, *shown), wanted)
+
+
+def _measure(key: tuple[str, str], prefix: str, table: pa.Table, dtypes: Mapping[str, str]) -> Measure:
+    column, condition = key
+    numeric = dtypes.get(column) in ("integer", "number", "boolean")
+    spread = Spread(largest=1.0)
+    if column and numeric and not condition and dtypes[column] != "boolean":
+        values = table[column].cast(pa.float64())
+        low, high, mean = pc.min(values).as_py(), pc.max(values).as_py(), pc.mean(values).as_py()
+        spread = Spread(largest=max(abs(low or 0.0), abs(high or 0.0)), centre=mean or 0.0)
+    return Measure(
+        column=column,
+        condition=condition,
+        numeric=numeric,
+        spread=spread,
+        prefix=prefix,
+    )
+
+
+def _ordered(frame: nw.LazyFrame[Any], features: Sequence[Aggregation]) -> dict[str, pa.ChunkedArray]:
+    table = frame.collect("pyarrow").to_native()
+    order = pc.sort_indices(table[ROW])
+    return {feature.name: table[feature.name].take(order) for feature in features}
+
+
+def _extremes(view: ViewDefinition, labels: pa.Table, events: pa.Table) -> dict[str, pa.ChunkedArray]:
+    wanted = [feature for feature in view.features if feature.function in ("min", "max")]
+    if not wanted:
+        return {}
+    label_codes, event_codes = _codes(view.entity, labels, events)
+    at, event, known = (_numpy(table, name) for table, name in ((labels, AT), (events, EVENT), (events, KNOWN)))
+    order = np.lexsort((at, label_codes))
+    found = {}
+    for feature in wanted:
+        values = events[feature.column].cast(pa.float64())
+        used = pc.is_valid(values).to_numpy()
+        first, end = _ranges(
+            (label_codes[order], at[order]), event_codes[used], known[used], (event + feature.window_us)[used]
+        )
+        sign = 1.0 if feature.function == "min" else -1.0
+        least = least_in_force(first, end, sign * values.drop_null().to_numpy(), len(order))
+        result = np.empty(len(order))
+        result[order] = sign * least
+        found[feature.name] = pa.chunked_array([pa.array(result, mask=np.isnan(result))])
+    return found
+
+
+def _numpy(table: pa.Table, name: str) -> IntArray:
+    return table[name].to_numpy()
+
+
+def _codes(entity: Sequence[str], labels: pa.Table, events: pa.Table) -> tuple[IntArray, IntArray]:
+    """Number the entities of both tables alike; a missing key is an entity without rows."""
+    codes = np.zeros(labels.num_rows + events.num_rows, np.int64)
+    for name in entity:
+        both = pa.chunked_array([*labels[name].chunks, *events[name].chunks], labels[name].type)
+        part = pd.factorize(both.to_pandas())[0]
+        codes = np.unique(codes * (part.max(initial=0) + 2) + part + 1, return_inverse=True)[1]
+    return codes[: labels.num_rows], codes[labels.num_rows :]
+
+
+def _ranges(
+    labels: tuple[IntArray, IntArray], codes: IntArray, begins: IntArray, ends: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Return which labels, sorted by entity and time, each row is in force for."""
+    label_codes, at = labels
+    times = np.unique(at)
+    width = len(times) + 2
+    keys = label_codes * width + np.searchsorted(times, at)
+    first = np.searchsorted(keys, codes * width + np.searchsorted(times, begins, side="left"), side="left")
+    end = np.searchsorted(keys, codes * width + np.searchsorted(times, ends, side="right"), side="left")
+    return first, np.maximum(end, first)
