@@ -1,9 +1,173 @@
 """Errors of the registry, artefacts, gates and promotion."""
 
-from features.ground.errors import DomainError
+from features.ground.errors import (
+    ConflictError,
+    DomainError,
+    InvalidInputError,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+    UnavailableError,
+)
 
 
 class ModelsStoreError(DomainError):
     """Base of this app's errors."""
 
     code = "models_store_error"
+
+
+class BadSpecError(ModelsStoreError, InvalidInputError):
+    """A text that should name a model or a version does not."""
+
+    code = "bad_spec"
+
+
+class UnknownModelError(ModelsStoreError, NotFoundError):
+    """No model has this name."""
+
+    code = "unknown_model"
+
+
+class UnknownVersionError(ModelsStoreError, NotFoundError):
+    """The model has no version of this number."""
+
+    code = "unknown_version"
+
+
+class NoProductionVersionError(ModelsStoreError, UnavailableError):
+    """The model has no version in production."""
+
+    code = "no_production_version"
+
+
+class BadVersionError(ModelsStoreError, InvalidInputError):
+    """What was handed in to be registered is not a version."""
+
+    code = "bad_version"
+
+
+class PolicyError(ModelsStoreError, InvalidInputError):
+    """A promotion policy that can't be used."""
+
+    code = "bad_policy"
+
+
+class NoSigningKeyError(ModelsStoreError, UnavailableError):
+    """This process holds no private key, so it can verify and not sign."""
+
+    code = "no_signing_key"
+
+
+class BadKeyError(ModelsStoreError, UnavailableError):
+    """A configured key is no Ed25519 key."""
+
+    code = "bad_key"
+
+
+class ArtefactWriteError(ModelsStoreError, UnavailableError):
+    """The artefact could not be written; nothing of it was left."""
+
+    code = "artefact_not_written"
+
+
+class ArtefactError(ModelsStoreError, RefusedError):
+    """Base of the reasons not to trust an artefact."""
+
+    code = "artefact_refused"
+
+
+class ArtefactMissingError(ArtefactError):
+    """The artefact's folder, or a file of it, is not there."""
+
+    code = "artefact_missing"
+
+
+class ArtefactCorruptError(ArtefactError):
+    """The bytes are not those that were written."""
+
+    code = "artefact_corrupt"
+
+
+class ArtefactUnsignedError(ArtefactError):
+    """The artefact has no signature."""
+
+    code = "artefact_unsigned"
+
+
+class ArtefactUntrustedError(ArtefactError):
+    """The signature is by a key nobody here trusts, or does not fit the manifest."""
+
+    code = "artefact_untrusted"
+
+
+class ArtefactSwappedError(ArtefactError):
+    """A sound artefact, of another model or version."""
+
+    code = "artefact_swapped"
+
+
+class ArtefactTooLargeError(ArtefactError, TooLargeError):
+    """The artefact is over the size limit."""
+
+    code = "artefact_too_large"
+
+
+class NumberTakenError(ModelsStoreError, ConflictError):
+    """Other registrations kept taking the next version number."""
+
+    code = "version_number_taken"
+
+
+class ModelFileError(ModelsStoreError, InvalidInputError):
+    """A model file made elsewhere can't be read, or its form is not one that can be served."""
+
+    code = "bad_model_file"
+
+
+class PickleRefusedError(ModelsStoreError, RefusedError):
+    """A file whose opening runs code, without leave to open it."""
+
+    code = "pickle_refused"
+
+
+class ModelFileRefusedError(ModelsStoreError, RefusedError):
+    """The child process refused to open the model file, or did not come back."""
+
+    code = "model_file_refused"
+
+
+class BadPromotionError(ModelsStoreError, InvalidInputError):
+    """A promotion asked for in a form that can't be: its reason, stage or percent."""
+
+    code = "bad_promotion"
+
+
+class MoveNotAllowedError(ModelsStoreError, RefusedError):
+    """The version can't go from its stage to the one asked for."""
+
+    code = "move_not_allowed"
+
+
+class AlreadyThereError(MoveNotAllowedError):
+    """The version already holds the stage."""
+
+    code = "already_there"
+
+
+class GateFailedError(ModelsStoreError, RefusedError):
+    """At least one gate said no."""
+
+    code = "gate_failed"
+
+
+class PromotionConflictError(ModelsStoreError, ConflictError):
+    """The model changed after the evidence for this promotion was gathered."""
+
+    code = "promotion_conflict"
+
+
+class NothingToRollBackToError(ModelsStoreError, RefusedError):
+    """No earlier production version is there to return to."""
+
+    code = "nothing_to_roll_back_to"

@@ -1,7 +1,32 @@
 """Registered models, their versions, promotion and the audit chain."""
 
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Self
+
 from django.db import models
 from django.db.models import F, Q
+
+from models_store.core.chain import Link, StoredLink
+from models_store.core.history import PROMOTE, ROLLBACK
+from models_store.core.spec import parse_spec
+from models_store.errors import NoProductionVersionError, UnknownModelError, UnknownVersionError
+
+
+class RegisteredModelQuerySet(models.QuerySet["RegisteredModel"]):
+    """Reads of registered models."""
+
+    def named(self, name: str) -> "RegisteredModel":
+        """Return the model of this name."""
+        model = self.filter(name=name).first()
+        if model is None:
+            raise UnknownModelError(f"no model is called {name!r}: the `models` command lists them", model=name)
+        return model
+
+    def with_serving(self) -> Self:
+        """Fetch the versions that serve in one more query, as `serving_versions`."""
+        serving = ModelVersion.objects.filter(stage__in=(Stage.PRODUCTION, Stage.CANARY, Stage.SHADOW))
+        return self.prefetch_related(models.Prefetch("versions", queryset=serving, to_attr="serving_versions"))
 
 
 class RegisteredModel(models.Model):
@@ -20,6 +45,8 @@ class RegisteredModel(models.Model):
     generation = models.PositiveBigIntegerField(default=0, help_text="Goes up by one whenever what serves changes.")
     canary_percent = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RegisteredModelQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)
@@ -41,6 +68,29 @@ class Stage(models.TextChoices):
     PRODUCTION = "production", "production"
     ARCHIVED = "archived", "archived"
     REJECTED = "rejected", "rejected"
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    """Reads of versions."""
+
+    def resolve(self, spec: str) -> "ModelVersion":
+        """Return the version named `MODEL@N`, or the one in production for `MODEL`."""
+        wanted = parse_spec(spec)
+        model = RegisteredModel.objects.named(wanted.model)
+        versions = self.filter(model=model).select_related("model")
+        if wanted.number is None:
+            found = versions.filter(stage=Stage.PRODUCTION).first()
+            if found is None:
+                raise NoProductionVersionError(
+                    f"{model.name} has no version in production: promote one with "
+                    f"`promote {model.name}@N --stage production`",
+                    model=model.name,
+                )
+            return found
+        found = versions.filter(number=wanted.number).first()
+        if found is None:
+            raise UnknownVersionError(f"{model.name} has no version {wanted.number}", model=model.name)
+        return found
 
 
 class ModelVersion(models.Model):
@@ -69,6 +119,8 @@ class ModelVersion(models.Model):
     environment_digest = models.CharField(max_length=64, blank=True)
     actor = models.CharField(max_length=150, default="system")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ModelVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ("model__name", "-number")
@@ -169,6 +221,26 @@ class GateResult(models.Model):
         return f"{self.gate}: {'passed' if self.passed else 'failed'}"
 
 
+class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+    """Reads of the audit chain."""
+
+    def chained(self) -> Iterator[StoredLink]:
+        """Return every entry as it is hashed, oldest first."""
+        for entry in self.order_by("id").iterator(chunk_size=500):
+            yield StoredLink(number=entry.pk, link=entry.link(), hash=entry.hash)
+
+    def stage_changes(self, model: str, until: datetime | None = None) -> Self:
+        """Return the applied promotions and rollbacks of a model, oldest first."""
+        changes = self.filter(
+            action__in=(PROMOTE, ROLLBACK), object_type="model_version", object_id__startswith=f"{model}@"
+        )
+        return changes.order_by("id") if until is None else changes.filter(at__lte=until).order_by("id")
+
+    def about(self, text: str) -> Self:
+        """Return the entries of an object; a model's name stands for all its versions too."""
+        return self.filter(Q(object_id=text) | Q(object_id__startswith=f"{text}@")) if text else self.all()
+
+
 class AuditEntry(models.Model):
     """One link of the append-only chain of what was done, by whom and why."""
 
@@ -186,6 +258,8 @@ class AuditEntry(models.Model):
     hash = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = AuditEntryQuerySet.as_manager()
+
     class Meta:
         ordering = ("-id",)
         verbose_name_plural = "audit entries"
@@ -193,3 +267,8 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type} {self.object_id} by {self.actor}"
+
+    def link(self) -> Link:
+        """Return what is hashed."""
+        fields: dict[str, Any] = {name: getattr(self, name) for name in Link.__dataclass_fields__}
+        return Link(**fields)

@@ -1,0 +1,135 @@
+"""Append to the audit chain, and check it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.utils import timezone
+
+from features.ground.errors import DomainError
+from models_store.adapters.chain_lock import hold_chain_lock
+from models_store.core.chain import GENESIS, ChainCheck, Link, link_hash, verify_chain
+from models_store.core.text import finite, storable
+from models_store.models import AuditEntry
+
+MAX_REASON = 2000
+
+
+def append_audit(
+    *,
+    actor: str,
+    action: str,
+    object_type: str,
+    object_id: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> AuditEntry:
+    """Append one entry to the chain, inside the transaction of what it records.
+
+    Parameters
+    ----------
+    actor : str
+        Who did it, such as `user:alice`.
+    action : str
+        What was done, such as `promote`; of a refusal, with `_refused` at its end.
+    object_type, object_id : str
+        To what.
+    before, after : mapping, optional
+        What changed; JSON-compatible.
+    reason : str
+        Why, in the actor's words; cut at 2000 characters.
+
+    Returns
+    -------
+    AuditEntry
+        The stored entry; the request id comes from the logging context.
+
+    Raises
+    ------
+    TransactionManagementError
+        Outside a transaction, where the entry and the deed could part.
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("an audit entry belongs inside the transaction of its deed")
+    hold_chain_lock()
+    last = AuditEntry.objects.order_by("-id").values_list("hash", flat=True).first()
+    link = Link(
+        at=timezone.now(),
+        actor=storable(actor, 150),
+        action=storable(action, 60),
+        object_type=storable(object_type, 60),
+        object_id=storable(object_id, 200),
+        before=_fit(before),
+        after=_fit(after),
+        reason=storable(reason, MAX_REASON),
+        request_id=storable(str(structlog.contextvars.get_contextvars().get("request_id", "")), 100),
+        previous_hash=last or GENESIS,
+    )
+    fields = {name: getattr(link, name) for name in Link.__dataclass_fields__}
+    return AuditEntry.objects.create(**fields, hash=link_hash(link))
+
+
+def _fit(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    return _storable(finite(value or {}))  # type: ignore[no-any-return]  # a mapping stays a dict
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {storable(key, 200): _storable(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_storable(part) for part in value]
+    return storable(value, MAX_REASON) if isinstance(value, str) else value
+
+
+@contextmanager
+def audited_refusals(
+    *,
+    actor: str,
+    action: str,
+    object_type: str,
+    object_id: str,
+    reason: str = "",
+    asked: Mapping[str, Any] | None = None,
+) -> Iterator[None]:
+    """Record a refusal raised inside, in a transaction of its own, and let it rise.
+
+    Parameters
+    ----------
+    actor, action, object_type, object_id, reason : str
+        As for `append_audit`; the entry's action is `<action>_refused`.
+    asked : mapping, optional
+        What was asked for.
+
+    Yields
+    ------
+    None
+        Run the action's own transactions inside, and leave them before raising.
+    """
+    try:
+        yield
+    except DomainError as error:
+        with transaction.atomic(durable=True):
+            append_audit(
+                actor=actor,
+                action=f"{action}_refused",
+                object_type=object_type,
+                object_id=object_id,
+                before=asked,
+                after={"code": error.code, "error": error.message},
+                reason=reason,
+            )
+        raise
+
+
+def verify_audit() -> ChainCheck:
+    """Check the whole audit chain.
+
+    Returns
+    -------
+    ChainCheck
+        Whether it holds, how many entries were read, and the first bad one.
+    """
+    return verify_chain(AuditEntry.objects.chained())

@@ -1,0 +1,108 @@
+"""Gather what the gates look at, before any lock is taken."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from features.ground.canonical import digest
+from models_store.adapters.artefacts import VerifiedArtefact, read_artefact
+from models_store.adapters.smoke import smoke_check
+from models_store.core.gates import GateOutcome
+from models_store.core.gates.base import ArtefactCheck, Champion, Evidence, SmokeCheck
+from models_store.core.sample import sample_rows
+from models_store.errors import ArtefactError
+from models_store.models import ModelVersion, Stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gathered:
+    """Evidence, and the model's generation when it was gathered.
+
+    Attributes
+    ----------
+    evidence : Evidence
+        What the gates look at.
+    generation : int
+        If the model's has moved on, the evidence is stale.
+    artefact : VerifiedArtefact or None
+        The checked bytes; None if they were refused.
+    """
+
+    evidence: Evidence
+    generation: int
+    artefact: VerifiedArtefact | None
+
+
+def gather_evidence(version: ModelVersion) -> Gathered:
+    """Verify the artefact, ask the model its sample, and read what the rows hold.
+
+    Parameters
+    ----------
+    version : ModelVersion
+        With its model fetched.
+
+    Returns
+    -------
+    Gathered
+        Evidence for every gate.
+    """
+    # The generation is read first: a champion that changes after it makes the evidence stale, never fresh.
+    generation = type(version.model).objects.values_list("generation", flat=True).get(pk=version.model_id)
+    champion = version.model.versions.filter(stage=Stage.PRODUCTION).exclude(pk=version.pk).first()
+    artefact, check = _checked(version)
+    evidence = Evidence(
+        spec=str(version),
+        task=version.model.task,
+        primary_metric=version.model.primary_metric,
+        snapshot_id=version.snapshot_id,
+        metrics=version.metrics,
+        input_schema=version.input_schema,
+        output_schema=version.output_schema,
+        artefact=check,
+        smoke=_smoke(version, artefact),
+        champion=champion and _champion(champion),
+    )
+    return Gathered(evidence=evidence, generation=generation, artefact=artefact)
+
+
+def evidence_digest(gathered: Gathered, outcomes: Sequence[GateOutcome]) -> str:
+    """Return the digest that an approval is bound to.
+
+    Parameters
+    ----------
+    gathered : Gathered
+        The evidence.
+    outcomes : sequence of GateOutcome
+        What the gates said to it.
+
+    Returns
+    -------
+    str
+        sha256 over the artefact's digest, the metrics and the gates.
+    """
+    evidence = gathered.evidence
+    seen = [[found.gate, found.passed, found.observed, found.threshold] for found in outcomes]
+    return digest({"artefact": evidence.artefact.digest, "metrics": evidence.metrics, "gates": seen})
+
+
+def _checked(version: ModelVersion) -> tuple[VerifiedArtefact | None, ArtefactCheck]:
+    try:
+        return read_artefact(version), ArtefactCheck(digest=version.manifest_digest)
+    except ArtefactError as error:
+        return None, ArtefactCheck(digest=version.manifest_digest, error=f"{error.code}: {error.message}")
+
+
+def _smoke(version: ModelVersion, artefact: VerifiedArtefact | None) -> SmokeCheck:
+    if artefact is None:
+        return SmokeCheck(rows=0, finite=False, error="not asked: the artefact was refused")
+    rows = artefact.manifest.get("sample") or sample_rows(version.input_schema)
+    return smoke_check(artefact.files, version.engine, version.input_schema, rows)
+
+
+def _champion(version: ModelVersion) -> Champion:
+    return Champion(
+        number=version.number,
+        snapshot_id=version.snapshot_id,
+        metrics=version.metrics,
+        input_schema=version.input_schema,
+        output_schema=version.output_schema,
+    )

@@ -1,0 +1,193 @@
+"""Return to the version that was in production before."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from models_store.actions.audit import append_audit, audited_refusals
+from models_store.actions.evaluate_gates import store_outcomes
+from models_store.actions.evidence import Gathered, evidence_digest, gather_evidence
+from models_store.actions.promote import checked_reason, gate_failure, locked, published_or_warning
+from models_store.actions.transition import Move, apply_move
+from models_store.core import history, lifecycle
+from models_store.core.gates import GateOutcome, evaluate
+from models_store.core.policy import ROLLBACK, parse_policy
+from models_store.core.spec import checked_name
+from models_store.errors import NothingToRollBackToError, PromotionConflictError
+from models_store.models import AuditEntry, ModelVersion, PromotionRequest, RegisteredModel, Stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rollback:
+    """What was live, what is live now, and how long it took.
+
+    Attributes
+    ----------
+    from_version : int or None
+        The version that was in production; None if there was none.
+    to_version : int
+        The version that is in production now.
+    seconds : float
+        From asking to published.
+    generation : int
+        The model's generation now.
+    warning : str
+        What is left to repair, where the files could not be published.
+    """
+
+    from_version: int | None
+    to_version: int
+    seconds: float
+    generation: int
+    warning: str = ""
+
+
+def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> Rollback:
+    """Put an earlier production version back, if it is sound and fits its callers.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    to : int, optional
+        A version that was in production; the one before the present one, if left out.
+    reason : str
+        Why; 1 to 2000 characters.
+    actor : str
+        Who asks.
+
+    Returns
+    -------
+    Rollback
+        From which version to which.
+
+    Raises
+    ------
+    NothingToRollBackToError
+        If there is no such earlier version.
+    MoveNotAllowedError
+        If the version named is live, or is not in the archive.
+    GateFailedError
+        If its artefact is refused, it does not answer, or its inputs differ.
+    PromotionConflictError
+        If the model has changed since.
+    UnknownModelError, UnknownVersionError, BadPromotionError
+        If the request has another form.
+    """
+    started = time.perf_counter()
+    with audited_refusals(
+        actor=actor,
+        action="rollback",
+        object_type="registered_model",
+        object_id=model,
+        reason=reason,
+        asked={"to": to},
+    ):
+        move = Move(
+            action=history.ROLLBACK,
+            target_stage=lifecycle.PRODUCTION,
+            percent=None,
+            actor=actor,
+            reason=checked_reason(reason),
+        )
+        found = RegisteredModel.objects.named(checked_name(model))
+        live = found.versions.filter(stage=Stage.PRODUCTION).values_list("number", flat=True).first()
+        version = _target(found, to)
+        gathered = gather_evidence(version)
+        outcomes, generation = _applied(version, move, gathered)
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    if failed:
+        raise gate_failure(str(version), "production again", failed, None)
+    warning = published_or_warning(found.name, actor)
+    return Rollback(
+        from_version=live,
+        to_version=version.number,
+        seconds=time.perf_counter() - started,
+        generation=generation,
+        warning=warning,
+    )
+
+
+def stage_changes(entries: Iterable[AuditEntry], model: str) -> list[history.Change]:
+    """Return the changes of one model's stages that the audit holds.
+
+    Parameters
+    ----------
+    entries : iterable of AuditEntry
+        Applied promotions and rollbacks, oldest first.
+    model : str
+        Name of the model; a database may take `a` and `A` for one.
+
+    Returns
+    -------
+    list of Change
+        Oldest first.
+    """
+    return [
+        history.Change(action=entry.action, production=entry.after.get("production"))
+        for entry in entries
+        if entry.object_id.partition("@")[0] == model
+    ]
+
+
+def _target(model: RegisteredModel, to: int | None) -> ModelVersion:
+    changes = stage_changes(AuditEntry.objects.stage_changes(model.name), model.name)
+    if to is None:
+        to = history.previous_production(changes)
+        if to is None:
+            raise NothingToRollBackToError(
+                f"{model.name} had no production version before: promote one with "
+                f"`promote {model.name}@N --stage production`",
+                model=model.name,
+            )
+    version = ModelVersion.objects.resolve(f"{model.name}@{to}")
+    lifecycle.check_rollback(str(version), version.stage)
+    if to not in {change.production for change in changes}:
+        raise NothingToRollBackToError(f"{version} was never in production", model=model.name, to=to)
+    return version
+
+
+def _applied(version: ModelVersion, move: Move, gathered: Gathered) -> tuple[list[GateOutcome], int]:
+    try:
+        with transaction.atomic(durable=True):
+            return _apply(version, move, gathered)
+    except IntegrityError as error:
+        raise PromotionConflictError(
+            f"another promotion of {version.model.name} was first: look at what is live now and ask again",
+            model=version.model.name,
+        ) from error
+
+
+def _apply(version: ModelVersion, move: Move, gathered: Gathered) -> tuple[list[GateOutcome], int]:
+    model, version = locked(version, gathered.generation)
+    lifecycle.check_rollback(str(version), version.stage)
+    policy = parse_policy(model.policy, model.task)
+    outcomes = evaluate(policy.gates(ROLLBACK), gathered.evidence, policy.settings)
+    store_outcomes(version, ROLLBACK, outcomes)
+    failed = {outcome.gate: outcome.observed for outcome in outcomes if not outcome.passed}
+    request = PromotionRequest(
+        version=version,
+        target_stage=move.target_stage,
+        reason=move.reason,
+        requester=move.actor,
+        evidence_digest=evidence_digest(gathered, outcomes),
+        expected_generation=gathered.generation,
+        decided_at=timezone.now(),
+        state=PromotionRequest.State.REFUSED if failed else PromotionRequest.State.APPLIED,
+        refusal={"gates": failed} if failed else {},
+    )
+    request.save()
+    if not failed:
+        return outcomes, apply_move(model, version, move)
+    append_audit(
+        actor=move.actor,
+        action="rollback_refused",
+        object_type="model_version",
+        object_id=str(version),
+        after={"code": "gate_failed", "gates": failed},
+        reason=move.reason,
+    )
+    return outcomes, model.generation

@@ -1,0 +1,85 @@
+"""Move a version to a stage, inside the caller's transaction."""
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from models_store.actions.audit import append_audit
+from models_store.core.lifecycle import CANARY, DISPLACED, SERVING
+from models_store.models import ModelVersion, RegisteredModel, Stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Move:
+    """A decided change of stage.
+
+    Attributes
+    ----------
+    action : str
+        `promote` or `rollback`, as the audit names it.
+    target_stage : str
+        The stage to take.
+    percent : int or None
+        Share of traffic, for a canary.
+    actor, reason : str
+        Who decided, and why.
+    """
+
+    action: str
+    target_stage: str
+    percent: int | None
+    actor: str
+    reason: str
+
+
+def apply_move(model: RegisteredModel, version: ModelVersion, move: Move) -> int:
+    """Take the stage, displace its holder, step the generation and audit it all.
+
+    Parameters
+    ----------
+    model : RegisteredModel
+        Its row is locked by the caller.
+    version : ModelVersion
+        Read under that lock.
+    move : Move
+        What was decided.
+
+    Returns
+    -------
+    int
+        The model's new generation.
+    """
+    before = _state(model, version)
+    # Whoever holds the stage leaves it first: the constraint allows no moment with two.
+    if move.target_stage in SERVING:
+        holders = model.versions.filter(stage=move.target_stage).exclude(pk=version.pk)
+        holders.update(stage=DISPLACED[move.target_stage], stage_changed_at=timezone.now())
+    if version.stage != move.target_stage:
+        version.stage, version.stage_changed_at = Stage(move.target_stage), timezone.now()
+        version.save(update_fields=["stage", "stage_changed_at"])
+    if move.target_stage == CANARY:
+        model.canary_percent = move.percent or 0
+    elif not model.versions.filter(stage=CANARY).exists():
+        model.canary_percent = 0
+    model.generation += 1
+    model.save(update_fields=["generation", "canary_percent"])
+    append_audit(
+        actor=move.actor,
+        action=move.action,
+        object_type="model_version",
+        object_id=str(version),
+        before=before,
+        after=_state(model, version),
+        reason=move.reason,
+    )
+    return model.generation
+
+
+def _state(model: RegisteredModel, version: ModelVersion) -> dict[str, object]:
+    serving = dict(model.versions.filter(stage__in=SERVING).values_list("stage", "number"))
+    return {
+        "stage": str(version.stage),
+        "generation": model.generation,
+        "canary_percent": model.canary_percent,
+        **{stage: serving.get(stage) for stage in SERVING},
+    }

@@ -1,0 +1,131 @@
+"""Ed25519 keys: whoever trains signs with the private one, whoever serves holds the public ones."""
+
+import base64
+import binascii
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from django.conf import settings
+
+from features.ground.files import fsync_folder
+from features.ground.paths import var_path
+from models_store.errors import ArtefactUntrustedError, BadKeyError, NoSigningKeyError
+
+RAW_BYTES = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signature:
+    """A signature, and which key made it."""
+
+    key_id: str
+    value: str
+
+
+def key_id(public: Ed25519PublicKey) -> str:
+    """Return the short name of a public key."""
+    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:32]
+
+
+def sign(data: bytes) -> Signature:
+    """Sign the bytes with this process's private key."""
+    private = _private_key()
+    if private is None:
+        raise NoSigningKeyError(
+            "this process holds no private key, so it can verify artefacts and not sign them: "
+            "set security.signing_key (SECURITY__SIGNING_KEY) where models are trained or registered"
+        )
+    value = base64.b64encode(private.sign(data)).decode()
+    return Signature(key_id=key_id(private.public_key()), value=value)
+
+
+def verify(data: bytes, signature: Signature) -> None:
+    """Refuse bytes that no trusted key has signed."""
+    public = trusted_keys().get(signature.key_id)
+    if public is None:
+        raise ArtefactUntrustedError(
+            f"signed by the key {signature.key_id!r}, which is not trusted here: "
+            "add its public key to security.trusted_keys (SECURITY__TRUSTED_KEYS)",
+            key_id=signature.key_id,
+        )
+    try:
+        public.verify(base64.b64decode(signature.value, validate=True), data)
+    except (InvalidSignature, binascii.Error, ValueError) as error:
+        raise ArtefactUntrustedError(
+            "the signature does not fit the manifest: one of them was changed", key_id=signature.key_id
+        ) from error
+
+
+def trusted_keys() -> dict[str, Ed25519PublicKey]:
+    """Return every public key this process trusts by its id, its own first."""
+    private = _private_key()
+    keys = [private.public_key()] if private else []
+    keys += [_load_public(text) for text in settings.CONFIG.security.trusted_keys]
+    if not keys:
+        raise BadKeyError(
+            "no key to verify artefacts with: set security.trusted_keys (SECURITY__TRUSTED_KEYS), "
+            "a list of base64 raw Ed25519 public keys"
+        )
+    return {key_id(public): public for public in keys}
+
+
+def public_key_text() -> str:
+    """Return this process's own public key in the form `security.trusted_keys` takes."""
+    private = _private_key()
+    if private is None:
+        raise NoSigningKeyError("this process holds no private key, so it has no public key of its own")
+    return base64.b64encode(private.public_key().public_bytes_raw()).decode()
+
+
+def _private_key() -> Ed25519PrivateKey | None:
+    security = settings.CONFIG.security
+    if text := security.signing_key.get_secret_value():
+        return Ed25519PrivateKey.from_private_bytes(_raw(text, "security.signing_key (SECURITY__SIGNING_KEY)"))
+    if settings.CONFIG.app_env == "dev" and not security.trusted_keys:
+        return Ed25519PrivateKey.from_private_bytes(_dev_key(var_path("secrets", "artefact_key")))
+    return None
+
+
+def _load_public(text: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(_raw(text, "security.trusted_keys (SECURITY__TRUSTED_KEYS)"))
+
+
+def _raw(text: str, setting: str) -> bytes:
+    try:
+        raw = base64.b64decode(text.strip(), validate=True)
+    except ValueError as error:
+        raise BadKeyError(f"{setting}: must be base64 of a raw {RAW_BYTES}-byte Ed25519 key") from error
+    if len(raw) != RAW_BYTES:
+        raise BadKeyError(f"{setting}: must be {RAW_BYTES} raw bytes in base64, got {len(raw)} bytes")
+    return raw
+
+
+def _dev_key(path: Path) -> bytes:
+    try:
+        return _raw(path.read_text(), str(path.name))
+    except FileNotFoundError:
+        path.parent.chmod(0o700)
+        text = base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw())
+        _write_once(path, text)
+        # Read back: of several processes starting together, the first one's key is everybody's.
+        return _raw(path.read_text(), str(path.name))
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # readable by the owner alone
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(path).hardlink_to(temporary)
+    except FileExistsError:
+        return
+    finally:
+        Path(temporary).unlink()
+    fsync_folder(path.parent)

@@ -1,0 +1,50 @@
+"""The gates: one file each; adding one is a file, its name in this list, and a test."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from models_store.core.gates import (
+    artefact_verified,
+    better_than_baseline,
+    better_than_linear,
+    calibration_error,
+    not_worse_than_champion,
+    primary_metric,
+    signature_compatible,
+    smoke_prediction_finite,
+)
+from models_store.core.gates.base import Evidence, Gate, GateOutcome
+
+GATES: Mapping[str, Gate] = {
+    gate.NAME: gate.evaluate
+    for gate in (
+        artefact_verified,
+        primary_metric,
+        better_than_baseline,
+        better_than_linear,
+        not_worse_than_champion,
+        calibration_error,
+        signature_compatible,
+        smoke_prediction_finite,
+    )
+}
+
+
+def evaluate(names: Sequence[str], evidence: Evidence, settings: Mapping[str, Mapping[str, Any]]) -> list[GateOutcome]:
+    """Ask the named gates, in order.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Keys of `GATES`.
+    evidence : Evidence
+        What they may look at.
+    settings : mapping
+        Each gate's own settings by its name.
+
+    Returns
+    -------
+    list of GateOutcome
+        One for each name; a failed gate does not stop the others.
+    """
+    return [GATES[name](evidence, settings.get(name, {})) for name in names]

@@ -1,0 +1,23 @@
+"""The version beats the answer that needs no model."""
+
+from models_store.core.gates.base import Evidence, GateOutcome, Settings, better_than
+
+NAME = "better_than_baseline"
+
+
+def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:
+    """Ask that the primary metric beat the baseline's on the same test rows.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        What is known.
+    settings : mapping
+        `margin`: by how much, in the metric's unit; 0.0 by default.
+
+    Returns
+    -------
+    GateOutcome
+        Failed where either was not measured.
+    """
+    return better_than(NAME, evidence, "baseline", float(settings.get("margin", 0.0)))
