@@ -103,7 +103,12 @@ def logging_config(config: Config, var_dir: Path, role: str | None = None) -> di
         },
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": config.logs.level},
-        "loggers": {"django.server": {"level": "WARNING"}, "kafka": {"level": "WARNING"}},
+        "loggers": {
+            "django.server": {"level": "WARNING"},
+            # Refused requests are counted by the metrics; only our own faults are worth a line each.
+            "django.request": {"level": "ERROR"},
+            "kafka": {"level": "WARNING"},
+        },
     }
 
 

@@ -1,18 +1,16 @@
 """What happens to every request Django sees."""
 
-import re
 import time
-import uuid
 from collections.abc import Callable
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from features.ground.request_ids import request_id
 from predictions import metrics
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-REQUEST_ID = re.compile(r"^[\w.:-]{1,64}$")
 
 
 class RequestIdMiddleware:
@@ -22,8 +20,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request.request_id = given if REQUEST_ID.match(given) else uuid.uuid4().hex  # type: ignore[attr-defined]  # set here for all below
+        request.request_id = request_id(request.headers.get("X-Request-ID", ""))  # type: ignore[attr-defined]  # set here for all below
         with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]  # set above
             response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]  # set above
@@ -53,7 +50,7 @@ class MetricsMiddleware:
         started = time.perf_counter()
         response = self.get_response(request)
         match = request.resolver_match
-        route = (match.route if match else "") or "unmatched"
+        route = (match.route or "/") if match else "unmatched"
         metrics.observe_request(request.method or "", route, response.status_code, time.perf_counter() - started)
         return response
 

@@ -1,9 +1,17 @@
 """Every route of the site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from mlsite import views
 
 urlpatterns = [
+    path("", views.WelcomeView.as_view(), name="welcome"),
+    path("api/v1/health", views.HealthView.as_view(), name="health"),
+    path("api/v1/health/live", views.LiveView.as_view(), name="live"),
+    path("api/v1/health/ready", views.ReadyView.as_view(), name="ready"),
+    path("api/v1/metrics", views.MetricsView.as_view(), name="metrics"),
+    path("api/v1/", include("pipeline.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,0 +1,95 @@
+"""What works right now: each check does the thing it speaks of."""
+
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import kombu
+from django.conf import settings
+from django.core.cache import cache
+from django.db import Error as DatabaseFault
+from django.db import connection
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from features.ground.errors import bounded
+from mlsite import broker as folder_broker
+from mlsite.logs import redact
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One finding."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def run_check(name: str, check: Callable[[], str]) -> Check:
+    """Return what a check found; one that raises has failed."""
+    try:
+        return Check(name=name, ok=True, detail=check())
+    except (DatabaseFault, KombuError, RedisError, OSError, ValueError) as error:
+        text = redact(None, "", {"text": f"{type(error).__name__}: {error}"})["text"]
+        return Check(name=name, ok=False, detail=bounded(text, 200))
+
+
+def check_database() -> str:
+    """Ask the database something."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return connection.vendor
+
+
+def check_broker() -> str:
+    """Reach the queue."""
+    url = settings.CELERY_BROKER_URL
+    if url.startswith(folder_broker.NAME):
+        _write_in(settings.VAR_DIR / "broker" / "queue")
+        return folder_broker.NAME
+    timeout = settings.CONFIG.redis.socket_timeout_s
+    options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    with kombu.Connection(url, connect_timeout=timeout, transport_options=options) as queue:
+        queue.ensure_connection(max_retries=1, interval_start=0, timeout=2 * timeout)
+        return str(queue.transport.driver_type)
+
+
+def check_cache() -> str:
+    """Put something into the cache and get it back."""
+    key, value = f"health:{secrets.token_hex(8)}", secrets.token_hex(8)
+    cache.set(key, value, 10)
+    if cache.get(key) != value:
+        raise ValueError("the cache forgot what was just put into it")
+    cache.delete(key)
+    return "redis" if settings.REDIS_URL else "local"
+
+
+def check_storage() -> str:
+    """Write a file where everything made at run time lives, and read it back."""
+    _write_in(settings.VAR_DIR)
+    return "writable"
+
+
+def _write_in(folder: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".health-") as file:
+        file.write(b"ok")
+        file.flush()
+        if Path(file.name).read_bytes() != b"ok":
+            raise ValueError("a file does not hold what was written to it")
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": check_database,
+    "broker": check_broker,
+    "cache": check_cache,
+    "storage": check_storage,
+}
+
+
+def run_checks() -> list[Check]:
+    """Run every check of the health page."""
+    return [run_check(name, check) for name, check in CHECKS.items()]

@@ -1,0 +1,54 @@
+"""`manage.py serve`: web server, worker and beat under one supervisor, until Ctrl-C."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError, CommandParser
+
+from features.ground.command import ActionCommand
+from mlsite import serving
+from mlsite.logs import configure
+from mlsite.supervisor import Supervisor
+
+
+class Command(ActionCommand):
+    """Serve the site, do its jobs and keep its schedules; stop cleanly on Ctrl-C."""
+
+    help = __doc__
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--workers", type=int, help="web processes (default: server.workers)")
+        parser.add_argument("--port", type=int, help="where to listen (default: server.port, PORT)")
+        parser.add_argument("--migrate", action="store_true", help="bring the tables up to date first (dev always does)")
+        parser.add_argument("--demo", action="store_true", help="fill the demo first")
+
+    def act(self, **options: Any) -> None:
+        server = settings.CONFIG.server
+        port, workers = options["port"] or server.port, options["workers"] or server.workers
+        configure("serve")
+        serving.refuse_busy_port(server.host, port)
+        self._prepare(options["migrate"] or settings.DEV, options["demo"])
+        specs = serving.child_specs(workers=workers, host=server.host, port=port)
+        Supervisor(specs, self._announcer(server.host, port)).run()
+        self.stderr.write("stopped")
+
+    def _prepare(self, migrate: bool, demo: bool) -> None:
+        if migrate:
+            call_command("migrate", verbosity=0)
+        serving.refuse_unmigrated()
+        if demo and (code := serving.run_demo()):
+            raise CommandError("the demo failed; its message is above", returncode=code)
+
+    def _announcer(self, host: str, port: int) -> Callable[[], None]:
+        announced = False
+
+        def tick() -> None:
+            nonlocal announced
+            if not announced and serving.answers(host, port):
+                announced = True
+                self.stdout.write(f"serving at {serving.address(host, port)} (Ctrl-C stops)")
+                self.stdout.flush()
+
+        return tick

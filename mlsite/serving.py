@@ -1,0 +1,151 @@
+"""What `serve` runs: the web server, the worker and the beat, and where they are reached."""
+
+import errno
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from features.ground.errors import RefusedError, UnavailableError
+from mlsite.supervisor import ChildSpec
+
+MANAGE = settings.BASE_DIR / "manage.py"
+LIVE = "/api/v1/health/live"
+BACKLOG = 1024
+
+
+class PortBusyError(UnavailableError):
+    """Somebody else listens where we should."""
+
+    code = "port_busy"
+
+
+class UnmigratedError(RefusedError):
+    """The database has other tables than the code wants."""
+
+    code = "unmigrated"
+
+
+def refuse_busy_port(host: str, port: int) -> None:
+    """Refuse to start where another server listens.
+
+    Raises
+    ------
+    PortBusyError
+        If the port is taken, or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError as error:
+            why = "is taken: stop the other server" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
+            raise PortBusyError(f"port {port} on {host} {why}, or choose another with PORT or --port") from error
+
+
+def refuse_unmigrated() -> None:
+    """Refuse to serve with tables of another version.
+
+    Raises
+    ------
+    UnmigratedError
+        If a migration is not applied.
+    """
+    if pending := pending_migrations():
+        raise UnmigratedError(
+            f"the database lacks {len(pending)} migrations, first {pending[0]}: start with --migrate, or run migrate"
+        )
+
+
+def pending_migrations() -> list[str]:
+    """Return the names of migrations that are not applied."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def run_demo() -> int:
+    """Fill the demo in a process of its own, so that its memory is given back; return its exit code."""
+    return subprocess.run([sys.executable, str(MANAGE), "demo"], check=False).returncode
+
+
+def child_specs(*, workers: int, host: str, port: int) -> list[ChildSpec]:
+    """Return the web server, the worker and the beat."""
+    metrics = settings.VAR_DIR / "prometheus"
+    shutil.rmtree(metrics, ignore_errors=True)  # files of processes that are gone would be counted again
+    metrics.mkdir(parents=True)
+    environ = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "mlsite.settings",
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "PYTHONUNBUFFERED": "1",
+        "SERVER__WORKERS": str(workers),
+    }
+    manage = [sys.executable, str(MANAGE)]
+    return [
+        ChildSpec(role="web", argv=web_argv(workers, host, port), environ=_as(environ, "web", OMP_NUM_THREADS="1")),
+        ChildSpec(role="worker", argv=[*manage, "worker"], environ=_as(environ, "worker")),
+        ChildSpec(role="beat", argv=[*manage, "beat"], environ=_as(environ, "beat")),
+    ]
+
+
+def _as(environ: dict[str, str], role: str, **more: str) -> dict[str, str]:
+    return {**environ, "PROCESS_ROLE": role, **more}
+
+
+def web_argv(workers: int, host: str, port: int) -> list[str]:
+    """Return the command line of the web server."""
+    options = {
+        "--interface": "wsgi",
+        "--host": host.strip("[]"),
+        "--port": str(port),
+        "--workers": str(workers),
+        # One thread a worker: more only wait for each other, and change the bits of some answers.
+        "--blocking-threads": "1",
+        "--backlog": str(BACKLOG),
+        "--workers-kill-timeout": "10",
+        "--respawn-interval": "0.5",
+        "--log-level": "warning",
+        "--working-dir": str(settings.BASE_DIR),
+    }
+    if cert := settings.CONFIG.ssl_cert:
+        options |= {"--ssl-certificate": str(_here(cert)), "--ssl-keyfile": str(_here(settings.CONFIG.ssl_key))}
+        options["--ssl-protocol-min"] = "tls1.2"
+    pairs = [part for option in options.items() for part in option]
+    return [sys.executable, "-m", "granian", *pairs, "--no-ws", "--respawn-failed-workers", "mlsite.wsgi:application"]
+
+
+def _here(path: Path | None) -> Path:
+    return (path or Path()).resolve()
+
+
+def address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds the site."""
+    scheme = "https" if settings.CONFIG.ssl_cert else "http"
+    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]"}.get(host, host)  # noqa: S104 (not bound, read)
+    return settings.CONFIG.server.base_url or f"{scheme}://{reached}:{port}"
+
+
+def answers(host: str, port: int) -> bool:
+    """Tell whether the web server says it is alive."""
+    scheme = "https" if settings.CONFIG.ssl_cert else "http"
+    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "[::]": "[::1]"}.get(host, host)  # noqa: S104 (not bound, read)
+    name = settings.ALLOWED_HOSTS[0].lstrip(".").replace("*", "localhost")
+    request = Request(f"{scheme}://{reached}:{port}{LIVE}", headers={"Host": name})  # noqa: S310 (our own server)
+    # The certificate names the site, not this machine; nothing is trusted here but the status.
+    context = ssl._create_unverified_context() if scheme == "https" else None  # noqa: S323 (the same)
+    try:
+        with urlopen(request, timeout=1, context=context) as answer:  # noqa: S310 (our own server)
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False

@@ -1,0 +1,128 @@
+"""What a client may ask for: names and numbers, never a path or an address."""
+
+import math
+import re
+from datetime import datetime
+from typing import Any
+
+from rest_framework import serializers
+
+from pipeline.models import Run
+
+NAME = r"^[\w-]{1,100}\Z"
+SPEC = r"^[\w-]{1,100}(@[1-9]\d{0,8})?\Z"
+COLUMN = r"^[^\x00-\x1f]{1,200}\Z"
+SETTING = re.compile(r"[\w.-]{1,100}\Z")
+TEXT = re.compile(r"[^\x00-\x1f\ud800-\udfff]{0,200}\Z")
+FILE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(csv|parquet|jsonl)\Z")
+
+
+class Strict(serializers.Serializer[Any]):
+    """A serializer that refuses fields it does not know."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+            allowed = ", ".join(sorted(self.fields))
+            raise serializers.ValidationError({str(name)[:100]: f"unknown field; allowed: {allowed}" for name in unknown})
+        return super().to_internal_value(data)
+
+
+def names(pattern: str = NAME, most: int = 50) -> serializers.ListField:
+    """Return a field for a short list of names."""
+    return serializers.ListField(child=serializers.RegexField(pattern), max_length=most, default=list)
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(TEXT.match(value))
+    return value is None or (isinstance(value, int | float) and math.isfinite(value))
+
+
+class TrainParams(Strict):
+    """Params of a training run."""
+
+    model = serializers.RegexField(NAME)
+    dataset = serializers.RegexField(SPEC, required=False)
+    snapshot_id = serializers.IntegerField(min_value=1, required=False)
+    target = serializers.RegexField(COLUMN, required=False)
+    views = names()
+    estimator = serializers.RegexField(NAME, required=False)
+    params = serializers.DictField(child=serializers.JSONField(), required=False)
+    split = serializers.ChoiceField(choices=("time", "random"), required=False)
+    test_size = serializers.FloatField(min_value=0.01, max_value=0.9, required=False)
+    seed = serializers.IntegerField(min_value=0, max_value=2**32 - 1, required=False)
+    slices = names(COLUMN)
+
+    def validate_params(self, value: dict[str, Any]) -> dict[str, Any]:
+        if len(value) > 50 or not all(SETTING.match(key) and _plain(setting) for key, setting in value.items()):
+            raise serializers.ValidationError("must be at most 50 names with a number, a short text, true, false or null")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("dataset" in attrs) == ("snapshot_id" in attrs):
+            raise serializers.ValidationError({"dataset": "give exactly one of dataset and snapshot_id"})
+        return attrs
+
+
+class ScoreParams(Strict):
+    """Params of a batch-scoring run; files are named below the inbox and the outbox of the installation."""
+
+    model = serializers.RegexField(SPEC)
+    input = serializers.CharField(max_length=150)
+    output = serializers.CharField(max_length=150, required=False)
+    chunk_rows = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
+    only_predictions = serializers.BooleanField(required=False)
+
+    def validate_input(self, value: str) -> str:
+        if FILE.match(value) or re.match(SPEC, value):
+            return value
+        raise serializers.ValidationError(
+            "must be a dataset (NAME or NAME@N) or the bare name of a .csv, .parquet or .jsonl file in the inbox"
+        )
+
+    def validate_output(self, value: str) -> str:
+        if not FILE.match(value) or value.endswith(".jsonl"):
+            raise serializers.ValidationError("must be the bare name of a .csv or .parquet file")
+        return value
+
+
+class MaterializeParams(Strict):
+    """Params of a materialisation."""
+
+    view = serializers.RegexField(NAME)
+    as_of = serializers.DateTimeField(required=False)
+    full = serializers.BooleanField(required=False)
+
+
+class DriftParams(Strict):
+    """Params of a drift report."""
+
+    model = serializers.RegexField(NAME)
+    window_hours = serializers.FloatField(min_value=0.01, max_value=24 * 366, required=False)
+    method = serializers.ChoiceField(choices=("psi", "ks", "wasserstein", "jensenshannon"), required=False)
+    current = serializers.RegexField(FILE, required=False)
+
+
+PARAMS: dict[str, type[Strict]] = {
+    Run.Kind.TRAIN: TrainParams,
+    Run.Kind.SCORE: ScoreParams,
+    Run.Kind.MATERIALIZE: MaterializeParams,
+    Run.Kind.DRIFT: DriftParams,
+}
+
+
+class RunRequest(Strict):
+    """A request for a run."""
+
+    kind = serializers.ChoiceField(choices=sorted(PARAMS))
+    params = serializers.DictField(default=dict)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        params = PARAMS[attrs["kind"]](data=attrs["params"])
+        if not params.is_valid():
+            raise serializers.ValidationError({"params": params.errors})
+        return {"kind": attrs["kind"], "params": {key: _as_json(value) for key, value in params.validated_data.items()}}
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
