@@ -1,0 +1,249 @@
+"""Train a model on a table and judge it, with no database and no files."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from sklearn.pipeline import Pipeline
+
+from features.ground.errors import bounded
+from features.ground.progress import Report, silent
+from pipeline.core.estimators import ESTIMATORS, LINEAR, Estimator, Task, build
+from pipeline.core.evaluation import Metrics, calibration_dict, slices
+from pipeline.core.metrics import FloatArray
+from pipeline.core.preprocessing import Features, choose_features
+from pipeline.core.splits import Split, random_split, time_split
+from pipeline.core.training_errors import (
+    EmptySplitError,
+    ModelTaskError,
+    NoTimestampError,
+    SingleClassError,
+    UnknownSliceError,
+)
+from pipeline.core.training_fit import Parts, answers, fit, measured, simplest_answers
+from pipeline.core.training_frame import Columns, LabelledRows, labelled_rows, target_name
+from pipeline.core.training_plan import TrainingPlan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainedModel:
+    """A fitted pipeline and what is known of it.
+
+    Attributes
+    ----------
+    pipeline : Pipeline
+        Takes a DataFrame of the features; answers original labels or values.
+    estimator : str
+        Its name in the registry.
+    task : {"classification", "regression"}
+        What it does.
+    classes : list
+        Labels in the order of the probabilities; empty for a regression.
+    features : Features
+        The columns it takes.
+    metrics : dict
+        test, baseline, linear_baseline, slices, rows, calibration, features.
+    params : dict
+        What is needed to train it again.
+    test : DataFrame
+        The features of the test rows.
+    """
+
+    pipeline: Pipeline
+    estimator: str
+    task: Task
+    classes: list[Any]
+    features: Features
+    metrics: dict[str, Any]
+    params: dict[str, Any]
+    test: pd.DataFrame
+
+
+def train_on(table: pa.Table, columns: Columns, plan: TrainingPlan, *, report: Report = silent) -> TrainedModel:
+    """Train on the table as planned, and measure on rows that were kept apart.
+
+    Parameters
+    ----------
+    table : pyarrow.Table of n_rows rows
+        A snapshot.
+    columns : sequence of mapping
+        Its columns: name, dtype, role, and what the contract of the data says.
+    plan : TrainingPlan
+        How to train.
+    report : Report
+        Told how far it is, from 20 to 80 percent.
+
+    Returns
+    -------
+    TrainedModel
+        Equal for equal arguments.
+
+    Raises
+    ------
+    PipelineError
+        If it can't be done, by its reason; see `training_errors`.
+    """
+    entry = plan.checked()
+    target = target_name(columns, plan.target)
+    _check_slices(plan.slices, columns, target)
+    report(20, "splitting")
+    data = labelled_rows(table, columns, target, entry)
+    if plan.task and data.task != plan.task:
+        raise ModelTaskError(
+            f"the model does {plan.task}, and the target {target} needs {data.task}; train under another name",
+            task=plan.task,
+        )
+    split = _split(data, columns, plan)
+    features = choose_features(columns, target, data.frame.iloc[split.train])
+    parts, judged = _parts(data, split, features)
+    report(30, f"fitting {entry.name} on {len(parts.train)} rows")
+    pipeline, notes = _fitted(entry, plan, parts, features)
+    said = answers(pipeline, parts.test, parts.task)
+    report(65, "fitting the linear baseline")
+    linear = _linear_answers(entry, plan, parts, features, said)
+    report(75, "measuring")
+    metrics = {
+        "test": measured(parts.task, parts.test_target, said),
+        "baseline": measured(parts.task, parts.test_target, simplest_answers(parts)),
+        "linear_baseline": measured(parts.task, parts.test_target, linear),
+        "slices": _slices(plan.slices, data.frame.iloc[judged], parts, said),
+        "rows": _row_counts(table, data, split, parts),
+        "calibration": calibration_dict(parts.test_target, said) if parts.task == "classification" else {},
+        "features": _means(parts.train[features.numbers]),
+    }
+    return TrainedModel(
+        pipeline=pipeline,
+        estimator=entry.name,
+        task=parts.task,
+        classes=parts.classes,
+        features=features,
+        metrics=metrics,
+        params=_params(entry, plan, target, split, features, pipeline) | {"notes": notes},
+        test=parts.test,
+    )
+
+
+def _check_slices(names: Sequence[str], columns: Columns, target: str) -> None:
+    allowed = [column["name"] for column in columns if column["name"] != target]
+    for name in names:
+        if name not in allowed:
+            raise UnknownSliceError(
+                f"unknown column to slice by: {bounded(name)}; allowed: {bounded(', '.join(allowed), 400)}",
+                slice=bounded(name),
+            )
+
+
+def _split(data: LabelledRows, columns: Columns, plan: TrainingPlan) -> Split:
+    by_role = {column["role"]: column["name"] for column in columns if column["name"] in data.frame}
+    kind = plan.split or ("time" if "timestamp" in by_role else "random")
+    if kind == "random":
+        classes = data.target if data.task == "classification" else None
+        return random_split(len(data.frame), plan.test_size, plan.seed, classes)
+    if "timestamp" not in by_role:
+        raise NoTimestampError("a time split needs a column of role timestamp, and there is none; use --split random")
+    known_at = _times(data.frame[by_role["known_at"]]) if "known_at" in by_role else None
+    return time_split(_times(data.frame[by_role["timestamp"]]), plan.test_size, known_at)
+
+
+def _times(values: "pd.Series[Any]") -> npt.NDArray[np.datetime64]:
+    plain: npt.NDArray[np.datetime64] = values.dt.tz_localize(None).to_numpy("datetime64[us]")
+    return plain
+
+
+def _parts(data: LabelledRows, split: Split, features: Features) -> tuple[Parts, npt.NDArray[np.int64]]:
+    """Return the parts, and the positions of the test rows that can be judged."""
+    train_target, test = data.target[split.train], split.test
+    classes, test_target = np.array([]), data.target[test]
+    if data.task == "classification":
+        classes = np.unique(train_target)
+        if len(classes) < 2:
+            raise SingleClassError(
+                f"all {len(train_target)} training rows have the same target, {bounded(classes.tolist()[0])}; "
+                "a classifier needs two classes",
+                rows=len(train_target),
+            )
+        # No probability can be given to a class that training never saw.
+        test = test[np.isin(data.target[test], classes)]
+        test_target = np.searchsorted(classes, data.target[test])
+    if not len(test):
+        raise EmptySplitError("no test row has a class that is in the training rows; use --split random")
+    names = list(features.names)
+    parts = Parts(
+        task=data.task,
+        classes=classes.tolist(),
+        train=data.frame.iloc[split.train][names],
+        train_target=train_target,
+        test=data.frame.iloc[test][names],
+        test_target=test_target,
+    )
+    return parts, test
+
+
+def _fitted(entry: Estimator, plan: TrainingPlan, parts: Parts, features: Features) -> tuple[Pipeline, list[str]]:
+    rows = len(parts.train)
+    pipeline = build(entry, parts.task, features, params=plan.params, seed=plan.seed, rows=rows)
+    return pipeline, fit(pipeline, parts, with_params=bool(plan.params))
+
+
+def _linear_answers(
+    entry: Estimator, plan: TrainingPlan, parts: Parts, features: Features, said: FloatArray
+) -> FloatArray:
+    linear = ESTIMATORS[LINEAR[parts.task]]
+    if entry is linear and not plan.params:
+        return said  # the model is the linear baseline itself
+    pipeline, _ = _fitted(linear, TrainingPlan(seed=plan.seed), parts, features)
+    return answers(pipeline, parts.test, parts.task)
+
+
+def _slices(names: Sequence[str], frame: pd.DataFrame, parts: Parts, said: FloatArray) -> dict[str, Any]:
+    def measure(rows: npt.NDArray[np.bool_]) -> Metrics:
+        return measured(parts.task, parts.test_target[rows], said[rows])
+
+    return {name: [asdict(group) for group in slices(frame[name], measure)] for name in names}
+
+
+def _row_counts(table: pa.Table, data: LabelledRows, split: Split, parts: Parts) -> dict[str, int]:
+    return {
+        "total": table.num_rows,
+        "unlabelled": data.unlabelled,
+        "left_out": split.left_out,
+        "train": len(split.train),
+        "test": len(parts.test),
+        "test_unseen_class": len(split.test) - len(parts.test),
+    }
+
+
+def _means(numbers: pd.DataFrame) -> dict[str, float]:
+    means = {str(name): float(value) for name, value in numbers.mean().items()}
+    return {name: value for name, value in means.items() if np.isfinite(value)}
+
+
+def _params(
+    entry: Estimator, plan: TrainingPlan, target: str, split: Split, features: Features, pipeline: Pipeline
+) -> dict[str, Any]:
+    plain = (str, int, float, bool, type(None))
+    return {
+        "estimator": entry.name,
+        "estimator_params": {
+            name: value
+            for name, value in pipeline[-1].get_params().items()
+            if isinstance(value, plain) and value != "deprecated"
+        },
+        "given_params": dict(plan.params),
+        "target": target,
+        "seed": plan.seed,
+        "split": {
+            "kind": "random" if split.cut is None else "time",
+            "test_size": plan.test_size,
+            "cut": None if split.cut is None else f"{split.cut}Z",
+            # Two versions with equal digests were tested on the same rows of their snapshot.
+            "test_rows_digest": hashlib.sha256(split.test.astype("<i8").tobytes()).hexdigest(),
+        },
+        "features": {"numbers": features.numbers, "categories": features.categories},
+        "dropped": features.dropped,
+    }
