@@ -49,6 +49,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     request = getattr(context.get("request"), "_request", context.get("request"))
     set_rollback()
     error = _translated(error)
+    if isinstance(error, errors.InvalidInputError):
+        fields = {"detail": error.message, **error.fields}
+        return Response(body("Invalid request data", error.code, request, fields), status=status_of(error))
     if isinstance(error, errors.DomainError):
         status = status_of(error)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
@@ -85,6 +88,8 @@ def _framework_error(error: exceptions.APIException, request: Any) -> Response:
         text, code, fields = "Invalid request data", "invalid_input", {"body": [error.detail]}
     elif isinstance(error, exceptions.NotAuthenticated):
         text, code, fields = "Authorization token required", "not_authenticated", None
+    elif isinstance(error, exceptions.AuthenticationFailed) and error.get_codes() == "no_active_account":
+        text, code, fields = "Wrong username or password", "wrong_credentials", None
     elif isinstance(error, exceptions.AuthenticationFailed):
         text, code, fields = "Invalid token", "invalid_token", None
     else:

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from mlsite import views
 
@@ -11,6 +12,9 @@ urlpatterns = [
     path("api/v1/health/live", views.LiveView.as_view(), name="live"),
     path("api/v1/health/ready", views.ReadyView.as_view(), name="ready"),
     path("api/v1/metrics", views.MetricsView.as_view(), name="metrics"),
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("apidocs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="apidocs"),
+    path("api/v1/", include("predictions.urls")),
     path("api/v1/", include("pipeline.urls")),
     path("admin/", admin.site.urls),
 ]

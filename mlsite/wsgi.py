@@ -5,4 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlsite.settings")
-application = get_wsgi_application()
+django_application = get_wsgi_application()
+
+from predictions.lane import Lane
+
+application = Lane(django_application)

@@ -75,3 +75,15 @@ class RoleNotAllowedError(PredictionsError, ForbiddenError):
     """The caller's role may not do this."""
 
     code = "permission_denied"
+
+
+class LimitUnavailableError(PredictionsError, UnavailableError):
+    """Tries can't be counted, so none is allowed."""
+
+    code = "limiter_unavailable"
+
+
+class UnknownUserError(PredictionsError, NotFoundError):
+    """Nobody of that name has an account."""
+
+    code = "unknown_user"

@@ -9,12 +9,13 @@ from typing import Any
 import jwt
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from features.ground.roles import ROLES
+from features.ground.roles import ADMIN, ROLES
 
 MAX_TOKEN_BYTES = 4096
 MAX_CACHED = 4096
@@ -118,6 +119,13 @@ def _active_user_name(user_id: Any) -> str:
     if username is None:
         raise ValueError("the token's user is gone or inactive")
     return f"user:{username}"
+
+
+def roles_of(user: AbstractUser) -> tuple[str, ...]:
+    """Return the roles of a user: groups of those names, and admin for a superuser."""
+    held = set(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
+    held |= {ADMIN} if user.is_superuser else set()
+    return tuple(role for role in ROLES if role in held)
 
 
 def bearer(header: str) -> str | None:

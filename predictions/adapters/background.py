@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from django.conf import settings
 from django.db import connection
 
 logger = logging.getLogger(__name__)
@@ -65,3 +66,8 @@ class BackgroundQueue(Generic[Item]):
             self._items.put(None)
             thread.join(timeout=10)
             self._thread = None
+
+
+def shadow_room() -> int:
+    """Return how many requests may wait for the shadow."""
+    return int(settings.CONFIG.prediction_log.shadow_queue)

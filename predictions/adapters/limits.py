@@ -21,7 +21,7 @@ from predictions import metrics
 
 logger = logging.getLogger(__name__)
 PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-SLOT = struct.Struct("<QQQ")  # key, window, count
+SLOT = struct.Struct("<QQQ")  # key, end of the window in seconds since 1970, count
 BUCKETS, SLOTS_IN_BUCKET = 8192, 8
 BUCKET_BYTES = SLOT.size * SLOTS_IN_BUCKET
 # While Redis is away each request would wait for its timeout, so it is left alone for a while.
@@ -76,28 +76,33 @@ class FileCounter:
             os.truncate(self._fd, size)
         self._map = mmap.mmap(self._fd, size)
 
-    def hit(self, key: str, window: int, seconds: int) -> int:
-        """Count one request of a key in a window and return how many there were."""
+    def hit(self, key: str, ends: int, seconds: int) -> int:
+        """Count one request of a key in the window that ends then, and return how many there were."""
         name = int.from_bytes(hashlib.blake2b(f"{seconds}\x00{key}".encode(), digest_size=8).digest(), "big") or 1
         start = (name % BUCKETS) * BUCKET_BYTES
         with self._threads:
             fcntl.lockf(self._fd, fcntl.LOCK_EX, BUCKET_BYTES, start)
             try:
-                return self._count(start, name, window)
+                return self._count(start, name, ends, ends - seconds)
             finally:
                 fcntl.lockf(self._fd, fcntl.LOCK_UN, BUCKET_BYTES, start)
 
-    def _count(self, start: int, name: int, window: int) -> int:
-        oldest, at = None, start
+    def _count(self, start: int, name: int, ends: int, now: int) -> int:
+        oldest, at = ends + 1, start
         for offset in range(start, start + BUCKET_BYTES, SLOT.size):
             key, when, count = SLOT.unpack_from(self._map, offset)
             if key == name:
-                count = count + 1 if when == window else 1
-                SLOT.pack_into(self._map, offset, name, window, count)
+                count = count + 1 if when == ends else 1
+                SLOT.pack_into(self._map, offset, name, ends, count)
                 return int(count)
-            if oldest is None or when < oldest:
+            if when < oldest:
                 oldest, at = when, offset
-        SLOT.pack_into(self._map, at, name, window, 1)
+        if oldest > now:
+            # Every place is in use: share one, so that crowding can only let fewer through, never more.
+            key, when, count = SLOT.unpack_from(self._map, at)
+            SLOT.pack_into(self._map, at, key, when, count + 1)
+            return int(count) + 1
+        SLOT.pack_into(self._map, at, name, ends, 1)
         return 1
 
     def close(self) -> None:
@@ -116,16 +121,16 @@ class RedisCounter:
         self._fallback = fallback
         self._resting_until = 0.0
 
-    def hit(self, key: str, window: int, seconds: int) -> int:
-        """Count one request of a key in a window and return how many there were."""
+    def hit(self, key: str, ends: int, seconds: int) -> int:
+        """Count one request of a key in the window that ends then, and return how many there were."""
         if time.monotonic() >= self._resting_until:
             try:
-                return int(self._script(keys=[f"rate:{seconds}:{window}:{key}"], args=[seconds + 1]))
+                return int(self._script(keys=[f"rate:{seconds}:{ends}:{key}"], args=[seconds + 1]))
             except redis.RedisError as error:
                 self._resting_until = time.monotonic() + REDIS_REST_S
                 logger.warning("Redis is away; rate limits are counted on this machine: %s", error)
         metrics.rate_limit_fallback_total.inc()
-        return self._fallback.hit(key, window, seconds)
+        return self._fallback.hit(key, ends, seconds)
 
     def close(self) -> None:
         """Let go of the connections and the file."""
@@ -156,9 +161,8 @@ def hit(scope: str, principal: str, rate: str) -> Decision | None:
         return None
     limit, seconds = parsed
     now = time.time()
-    window = int(now // seconds)
-    count = counter().hit(f"{scope}\x00{principal}", window, seconds)
-    reset = (window + 1) * seconds
+    reset = (int(now // seconds) + 1) * seconds
+    count = counter().hit(f"{scope}\x00{principal}", reset, seconds)
     if count > limit:
         metrics.rate_limited_total.labels(scope).inc()
     return Decision(

@@ -1,0 +1,44 @@
+"""Hand answers to the prediction log."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from predictions import metrics
+from predictions.actions.write_predictions import write_predictions
+from predictions.adapters.log_buffer import LogBuffer
+from predictions.core.answer import LogEntry
+
+
+def _write(entries: Sequence[LogEntry]) -> int:
+    written = write_predictions(entries)
+    _show_means(entries)
+    return written
+
+
+def _show_means(entries: Sequence[LogEntry]) -> None:
+    """Set the feature means of the models of a batch; a model's newest version decides which features."""
+    frames = {
+        entry.model: [e.frame for e in entries if e.model == entry.model and e.role != "shadow"] for entry in entries
+    }
+    for model, parts in frames.items():
+        for name in parts[-1] if parts else ():
+            columns = [part[name] for part in parts if name in part]
+            if all(column.dtype.kind == "f" for column in columns):
+                values = np.concatenate(columns)
+                if not np.isnan(values).all():
+                    metrics.feature_mean_value.labels(model, name).set(float(np.nanmean(values)))
+
+
+log = LogBuffer(_write)
+
+
+def flush_log() -> None:
+    """Write what this process has not written yet.
+
+    Raises
+    ------
+    django.db.Error
+        If the database is away; nothing is lost then.
+    """
+    log.flush()

@@ -1,0 +1,71 @@
+"""Ask the shadow the same question, beside the answer."""
+
+import time
+import uuid
+from dataclasses import dataclass, replace
+
+from predictions import metrics
+from predictions.actions.log_predictions import log
+from predictions.adapters.background import BackgroundQueue, shadow_room
+from predictions.adapters.loading import LoadedVersion
+from predictions.adapters.scoring import score_frame
+from predictions.core.answer import LogEntry
+from predictions.errors import PredictionsError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShadowRequest:
+    """The shadow to ask, and the live answer it stands beside."""
+
+    loaded: LoadedVersion
+    live: LogEntry
+
+
+def score_shadow(request: ShadowRequest) -> None:
+    """Score the live request's rows with the shadow and log its answer under the same request id.
+
+    Parameters
+    ----------
+    request : ShadowRequest
+        Who is asked, and what was answered live; the rows are as scored there.
+    """
+    loaded, live = request.loaded, request.live
+    started = time.perf_counter()
+    try:
+        columns = list(live.frame.values())
+        rows = [list(row) for row in zip(*(values.tolist() for values in columns), strict=True)]
+        records = [dict(zip(live.frame, row, strict=True)) for row in rows]
+        wanted = [{name: record.get(name) for name in loaded.plan.names} for record in records]
+        scored = score_frame(loaded, loaded.plan.from_records(wanted))
+    except PredictionsError:
+        metrics.shadow_errors_total.labels(loaded.model).inc()
+        return
+    log.offer(
+        replace(
+            live,
+            id=uuid.uuid4(),
+            version_id=loaded.version_id,
+            role="shadow",
+            frame=scored.frame,
+            predictions=scored.predictions,
+            probabilities=scored.probabilities,
+            latency_ms=(time.perf_counter() - started) * 1000,
+        )
+    )
+
+
+shadow_queue: BackgroundQueue[ShadowRequest] = BackgroundQueue(score_shadow, shadow_room)
+
+
+def offer_to_shadow(loaded: LoadedVersion, live: LogEntry) -> None:
+    """Let the shadow answer too, later; dropped and counted if too many requests wait for it.
+
+    Parameters
+    ----------
+    loaded : LoadedVersion
+        The shadow.
+    live : LogEntry
+        The live answer.
+    """
+    if not shadow_queue.offer(ShadowRequest(loaded=loaded, live=live)):
+        metrics.shadow_dropped_total.labels(loaded.model).inc()

@@ -1,0 +1,177 @@
+"""A WSGI edge in front of Django that answers the common predict request, and hands over everything else."""
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port, validate_host
+from django.urls import resolve, reverse
+from django.utils.module_loading import import_string
+
+from features.ground.errors import DomainError
+from features.ground.request_ids import request_id
+from predictions import engine, metrics, tokens
+from predictions.actions.predict import PredictRequest, predict
+from predictions.adapters.limits import hit
+from predictions.throttles import ENVIRON_KEY
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Any], Iterable[bytes]]
+JSON_TYPES = frozenset(("application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"))
+ACCEPTED = frozenset(("", "*/*", "application/json", "application/json, */*"))
+# Middleware that only adds headers; what they add is learnt from them, not copied here.
+HEADER_MIDDLEWARE = (
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+)
+_NAME = re.compile(r"[-a-zA-Z0-9_]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Routes:
+    """The two paths the lane knows, and what the metrics call them."""
+
+    default: str
+    default_label: str
+    before: str
+    after: str
+    named_label: str
+
+    def find(self, path: str) -> tuple[str | None, str] | None:
+        """Return the model's name and the label of a path, or None if it is another's."""
+        if path == self.default:
+            return None, self.default_label
+        if path.startswith(self.before) and path.endswith(self.after):
+            name = path[len(self.before) : -len(self.after)]
+            if _NAME.fullmatch(name):
+                return name, self.named_label
+        return None
+
+
+class Lane:
+    """Answer a POST to a predict route that is wholly ordinary; leave the rest to Django.
+
+    Anything unusual goes on: another header, a token not seen before, a limit reached, an error of
+    any kind. Django then sees the same body, and the rate limit's decision if one was made.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        engine.start()
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        started = time.perf_counter()
+        if environ["REQUEST_METHOD"] == "POST" and (found := _routes().find(environ.get("PATH_INFO", ""))):
+            principal = _caller(environ)
+            if principal is not None and (length := _ordinary_length(environ)):
+                answer = _answer(environ, principal, found[0], length)
+                if answer is not None:
+                    meters = metrics.route_meters("POST", found[1], 200)
+                    meters.total.inc()
+                    meters.duration.observe(time.perf_counter() - started)
+                    start_response("200 OK", answer[0])
+                    return (answer[1],)
+        return self.application(environ, start_response)
+
+
+@lru_cache(maxsize=1)
+def _routes() -> _Routes:
+    default, named = reverse("predict"), reverse("predict-model", args=["NAME"])
+    before, _, after = named.partition("NAME")
+    return _Routes(
+        default=default,
+        default_label=resolve(default).route,
+        before=before,
+        after=after,
+        named_label=resolve(named).route,
+    )
+
+
+def _caller(environ: Environ) -> tokens.Principal | None:
+    """Return the caller if the token was verified a short while ago and its roles suffice."""
+    config = settings.CONFIG
+    if not config.enable_auth:
+        return tokens.ANYONE
+    token = tokens.bearer(environ.get("HTTP_AUTHORIZATION", ""))
+    principal = tokens.verified.get(token) if token else None
+    if principal is None or set(principal.roles).isdisjoint(config.allowed_roles):
+        return None
+    return principal
+
+
+def _ordinary_length(environ: Environ) -> int:
+    """Return the length of the body if nothing about the request is unusual, else 0."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    ordinary = (
+        environ.get("CONTENT_TYPE", "").lower() in JSON_TYPES
+        and environ.get("HTTP_ACCEPT", "") in ACCEPTED
+        and not environ.get("QUERY_STRING")
+        and not environ.get("SCRIPT_NAME")
+        and "HTTP_TRANSFER_ENCODING" not in environ
+        and "HTTP_CONTENT_ENCODING" not in environ
+        and length.isascii()
+        and length.isdigit()
+        and len(length) < 10
+        and _is_known_host(environ.get("HTTP_HOST", ""), tuple(settings.ALLOWED_HOSTS))
+    )
+    return int(length) if ordinary and int(length) <= settings.CONFIG.security.max_request_size else 0
+
+
+@lru_cache(maxsize=256)
+def _is_known_host(host: str, allowed: tuple[str, ...]) -> bool:
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)
+
+
+def _answer(
+    environ: Environ, principal: tokens.Principal, model: str | None, length: int
+) -> tuple[list[tuple[str, str]], bytes] | None:
+    decision = hit("predict", principal.name, settings.CONFIG.rate_limit)
+    environ[ENVIRON_KEY] = decision
+    if decision is not None and not decision.allowed:
+        return None
+    body = environ["wsgi.input"].read(length)
+    asked_by = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+    try:
+        answer = predict(PredictRequest(principal=principal.name, request_id=asked_by, model=model, body=body))
+    except DomainError:
+        # Django's view says it, in full; the body is put back for it.
+        environ["wsgi.input"] = io.BytesIO(body)
+        return None
+    content = answer.json()
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(content))),
+        ("X-Request-ID", asked_by),
+        *_fixed_headers(environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_X_FORWARDED_PROTO", "")[:8]),
+    ]
+    if decision is not None:
+        headers.extend(decision.headers().items())
+    return headers, content
+
+
+@lru_cache(maxsize=16)
+def _fixed_headers(scheme: str, forwarded: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers Django's middleware would add to this answer."""
+
+    def empty(request: HttpRequest) -> HttpResponse:
+        response = HttpResponse(headers={"Allow": "POST, OPTIONS"})
+        del response["Content-Type"]
+        return response
+
+    handler: Callable[[HttpRequest], Any] = empty
+    for name in reversed([name for name in settings.MIDDLEWARE if name in HEADER_MIDDLEWARE]):
+        handler = import_string(name)(handler)
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": _routes().default, "wsgi.input": io.BytesIO()}
+    environ |= {"wsgi.url_scheme": scheme, "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
+    environ |= {"HTTP_X_FORWARDED_PROTO": forwarded} if forwarded else {}
+    return tuple(handler(WSGIRequest(environ)).items())

@@ -1,0 +1,169 @@
+"""The API of serving: tokens, predictions, outcomes."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt.serializers import TokenBlacklistSerializer
+from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
+
+from features.ground.roles import READERS
+from predictions import serializers
+from predictions.actions.log_predictions import flush_log
+from predictions.actions.predict import PredictRequest, predict
+from predictions.actions.record_outcomes import record_outcomes
+from predictions.adapters.reads import read_prediction
+from predictions.parsers import AnswerRenderer, BodyParser, StrictJSONParser
+from predictions.throttles import ENVIRON_KEY, PrincipalThrottle, check_token_limit
+
+_MEANINGS = {
+    400: "Malformed or invalid data: `Invalid request data`, with what is wrong in `fields`.",
+    401: "`Authorization token required`, or `Invalid token`.",
+    403: "The caller's role may not do this.",
+    404: "No such model, version or prediction.",
+    413: "The body or the number of rows is over the limit.",
+    415: "The body is not application/json.",
+    422: "A well-formed request this model can't serve.",
+    429: "Over the rate limit; `Retry-After` says for how long.",
+    503: "No version of the model is loaded, or the database is away; `Retry-After` says when to try again.",
+}
+
+
+def _errors(*statuses: int) -> dict[int, OpenApiResponse]:
+    return {status: OpenApiResponse(serializers.ErrorSerializer, _MEANINGS[status]) for status in statuses}
+
+
+class LimitedView(APIView):
+    """A view whose callers have so many requests a minute, and are told how many are left."""
+
+    parser_classes = [StrictJSONParser]
+    throttle_classes = [PrincipalThrottle]
+    throttle_scope = "api"
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add the X-RateLimit headers."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        decision = request.META.get(ENVIRON_KEY)
+        for name, value in decision.headers().items() if decision else ():
+            answer[name] = value
+        return answer
+
+
+class PredictView(LimitedView):
+    """Predict with the default model, a model by name, or one of its versions."""
+
+    parser_classes = [BodyParser]
+    renderer_classes = [AnswerRenderer]
+    throttle_scope = "predict"
+
+    @property
+    def roles(self) -> list[str]:
+        """Return who may predict, by setting."""
+        return list(settings.CONFIG.allowed_roles)
+
+    @extend_schema(
+        tags=["predict"],
+        request=serializers.PredictSerializer,
+        responses={200: serializers.PredictAnswerSerializer} | _errors(400, 401, 403, 404, 413, 415, 422, 429, 503),
+        examples=[
+            OpenApiExample("rows", {"data": [[5.1, 3.5], [6.2, None]]}, request_only=True),
+            OpenApiExample("records", {"records": [{"length": 5.1, "width": 3.5}]}, request_only=True),
+            OpenApiExample("entities", {"entities": ["N12345"]}, request_only=True),
+        ],
+    )
+    def post(self, request: Request, name: str | None = None, number: int | None = None) -> Response:
+        """Answer with one prediction per row."""
+        return Response(
+            predict(
+                PredictRequest(
+                    principal=str(request.user.pk),
+                    request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
+                    model=name,
+                    version=number,
+                    body=request.data if isinstance(request.data, bytes) else b"",
+                )
+            )
+        )
+
+
+class FeedbackView(LimitedView):
+    """Report what really happened."""
+
+    throttle_scope = "feedback"
+    roles = ("admin", "user")
+
+    @extend_schema(
+        tags=["outcomes"],
+        request=serializers.FeedbackSerializer,
+        responses={200: serializers.FeedbackAnswerSerializer} | _errors(400, 401, 403, 404, 413, 415, 429, 503),
+    )
+    def post(self, request: Request) -> Response:
+        """Record outcomes by prediction id; late and corrected ones are welcome, all or none are kept."""
+        form = serializers.FeedbackSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        flush_log()
+        return Response({"recorded": record_outcomes(form.items(), actor=str(request.user.pk))})
+
+
+class PredictionView(LimitedView):
+    """Look a prediction up."""
+
+    throttle_scope = "read"
+    roles = READERS
+
+    @extend_schema(
+        tags=["predict"],
+        responses={200: serializers.PredictionSerializer} | _errors(401, 403, 404, 429, 503),
+    )
+    def get(self, request: Request, prediction_id: UUID) -> Response:
+        """Return a logged prediction with its outcomes; it is in the log within a second of its answer."""
+        flush_log()
+        return Response(serializers.PredictionSerializer(read_prediction(prediction_id)).data)
+
+
+@extend_schema(
+    tags=["token"], responses={200: serializers.TokenAnswerSerializer} | _errors(400, 401, 415, 429), auth=[]
+)
+class TokenView(TokenObtainPairView):
+    """Give a pair of tokens for a username and password."""
+
+    serializer_class = serializers.TokenPairSerializer
+    parser_classes = [StrictJSONParser]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Count the try before the password is looked at."""
+        super().initial(request, *args, **kwargs)
+        account = request.data.get("username", "") if isinstance(request.data, dict) else ""
+        check_token_limit(request._request, str(account))
+
+
+@extend_schema(
+    tags=["token"], responses={200: serializers.TokenAnswerSerializer} | _errors(400, 401, 415, 429), auth=[]
+)
+class TokenRefreshingView(TokenRefreshView):
+    """Give a new pair for a refresh token, which is used up by it."""
+
+    serializer_class = serializers.FreshTokenSerializer
+    parser_classes = [StrictJSONParser]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Count the try."""
+        super().initial(request, *args, **kwargs)
+        check_token_limit(request._request, "")
+
+
+@extend_schema(tags=["token"], responses={200: None} | _errors(400, 401, 415, 429), auth=[])
+class TokenRevokingView(TokenBlacklistView):
+    """Make a refresh token worthless."""
+
+    serializer_class = TokenBlacklistSerializer
+    parser_classes = [StrictJSONParser]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Count the try."""
+        super().initial(request, *args, **kwargs)
+        check_token_limit(request._request, "")
