@@ -111,7 +111,7 @@ def train_on(table: pa.Table, columns: Columns, plan: TrainingPlan, *, report: R
         "test": measured(parts.task, parts.test_target, said),
         "baseline": measured(parts.task, parts.test_target, simplest_answers(parts)),
         "linear_baseline": measured(parts.task, parts.test_target, linear),
-        "slices": _slices(plan.slices, data.frame.iloc[judged], parts, said),
+        "slices": _slices(plan.slices, columns, data.frame.iloc[judged], parts, said),
         "rows": _row_counts(table, data, split, parts),
         "calibration": calibration_dict(parts.test_target, said) if parts.task == "classification" else {},
         "features": _means(parts.train[features.numbers]),
@@ -143,7 +143,7 @@ def _split(data: LabelledRows, columns: Columns, plan: TrainingPlan) -> Split:
     kind = plan.split or ("time" if "timestamp" in by_role else "random")
     if kind == "random":
         classes = data.target if data.task == "classification" else None
-        return random_split(len(data.frame), plan.test_size, plan.seed, classes)
+        return random_split(len(data.target), plan.test_size, plan.seed, classes)
     if "timestamp" not in by_role:
         raise NoTimestampError("a time split needs a column of role timestamp, and there is none; use --split random")
     known_at = _times(data.frame[by_role["known_at"]]) if "known_at" in by_role else None
@@ -200,11 +200,18 @@ def _linear_answers(
     return answers(pipeline, parts.test, parts.task)
 
 
-def _slices(names: Sequence[str], frame: pd.DataFrame, parts: Parts, said: FloatArray) -> dict[str, Any]:
+def _slices(
+    names: Sequence[str], columns: Columns, frame: pd.DataFrame, parts: Parts, said: FloatArray
+) -> dict[str, Any]:
+    yes_no = {column["name"] for column in columns if column["dtype"] == "boolean"}
+
     def measure(rows: npt.NDArray[np.bool_]) -> Metrics:
         return measured(parts.task, parts.test_target[rows], said[rows])
 
-    return {name: [asdict(group) for group in slices(frame[name], measure)] for name in names}
+    def values(name: str) -> "pd.Series[Any]":
+        return frame[name].map({0.0: "false", 1.0: "true"}) if name in yes_no else frame[name]
+
+    return {name: [asdict(group) for group in slices(values(name), measure)] for name in names}
 
 
 def _row_counts(table: pa.Table, data: LabelledRows, split: Split, parts: Parts) -> dict[str, int]:

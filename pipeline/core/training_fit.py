@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from features.ground.errors import bounded
 from pipeline.core.estimators import Task
@@ -16,6 +17,7 @@ from pipeline.core.metrics import CodeArray, FloatArray
 from pipeline.core.training_errors import FitRefusedError, InvalidParamError
 
 MAX_NOTES = 10
+MANY_ROWS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +68,9 @@ def fit(pipeline: Pipeline, parts: Parts, *, with_params: bool) -> list[str]:
     InvalidParamError, FitRefusedError
         If the estimator refuses its parameters or the rows.
     """
-    with warnings.catch_warnings(record=True) as caught:
+    # On few rows, threads wait for each other longer than they work.
+    threads = 1 if len(parts.train) < MANY_ROWS else None
+    with threadpool_limits(threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             pipeline.fit(parts.train, parts.train_target)

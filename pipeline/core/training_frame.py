@@ -115,7 +115,8 @@ def labelled_rows(table: pa.Table, columns: Columns, target: str, estimator: Est
             name: _series(labelled[name], column["dtype"])
             for name, column in described.items()
             if name != target and name in labelled.column_names
-        }
+        },
+        index=range(labelled.num_rows),
     )
     return LabelledRows(frame=frame, target=values, task=task, unlabelled=table.num_rows - labelled.num_rows)
 
