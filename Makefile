@@ -83,6 +83,10 @@ lock: $(VENV)/.dev  ## compile the requirements, with hashes, for every supporte
 	    --generate-hashes --no-strip-extras --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" --quiet || exit 1; \
 	done
 
+.PHONY: secrets
+secrets: $(VENV)/.run  ## print fresh secrets for a .env file
+	@$(BIN)/python deploy/make_secrets.py
+
 .PHONY: clean
 clean:  ## remove the environment and what tools left behind; var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* coverage.xml test-results*.xml

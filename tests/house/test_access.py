@@ -21,7 +21,7 @@ OPEN = {
     "/api/v1/token": {"POST"},  # asks for a password
     "/api/v1/token/refresh": {"POST"},  # asks for a refresh token
     "/api/v1/token/revoke": {"POST"},  # the same
-    "/admin/logout/": {"POST"},  # ends a session, where there is one
+    "/admin/logout/": set(METHODS),  # ends a session, where there is one
     "/admin/login/": {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"},  # a form; answers any method with it
 }
 

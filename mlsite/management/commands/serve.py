@@ -22,6 +22,7 @@ class Command(ActionCommand):
         parser.add_argument("--workers", type=int, help="web processes (default: server.workers)")
         parser.add_argument("--port", type=int, help="where to listen (default: server.port, PORT)")
         parser.add_argument("--migrate", action="store_true", help="bring the tables up to date first (dev always does)")
+        parser.add_argument("--web-only", action="store_true", help="no worker and no beat: they run elsewhere")
         parser.add_argument("--demo", action="store_true", help="fill the demo first")
 
     def act(self, **options: Any) -> None:
@@ -31,6 +32,8 @@ class Command(ActionCommand):
         serving.refuse_busy_port(server.host, port)
         self._prepare(options["migrate"] or settings.DEV, options["demo"])
         specs = serving.child_specs(workers=workers, host=server.host, port=port)
+        if options["web_only"]:
+            specs = [spec for spec in specs if spec.role == "web"]
         Supervisor(specs, self._announcer(server.host, port)).run()
         self.stderr.write("stopped")
 
