@@ -31,6 +31,7 @@ def output(prediction: Prediction, row: int) -> tuple[Any, str]:
 class PredictionAdmin(ReadOnlyAdmin):
     """Predictions."""
 
+    next_command = "manage.py predict MODEL --file FILE"
     list_display = (
         "short_id",
         "at",

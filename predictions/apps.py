@@ -1,7 +1,22 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class PredictionsConfig(AppConfig):
     name = "predictions"
     verbose_name = "Serving"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Permissions exist only after the registry's own tables were migrated.
+        post_migrate.connect(_ensure_roles, sender=self)
+
+
+def _ensure_roles(using: str, **_: Any) -> None:
+    from features.ground.roles import ADMIN, PROMOTER, ROLES
+    from predictions.actions.ensure_roles import ensure_roles
+
+    if using == "default":
+        ensure_roles(ROLES, promoters=(ADMIN, PROMOTER))

@@ -33,6 +33,7 @@ class Serving:
     """Who answers for one model."""
 
     model: str
+    model_id: int
     generation: int
     canary_percent: int
     route_key: bytes
@@ -40,6 +41,11 @@ class Serving:
     canary: LoadedVersion | None = None
     shadow: LoadedVersion | None = None
     error: str = ""
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """Return what tells two states of the registry apart."""
+        return self.model_id, self.generation, self.canary_percent
 
     def pick(self, unit: str) -> tuple[LoadedVersion, str]:
         """Return the version that answers for an entity or request, and as what."""
@@ -131,7 +137,7 @@ class Engine:
                 del table[gone]
             for pk, name, generation, percent in rows:
                 old = table.get(name)
-                if old is None or (old.generation, old.canary_percent) != (generation, percent) or self._due(name):
+                if old is None or old.state != (pk, generation, percent) or self._due(name):
                     table[name] = self._build(pk, name, generation, percent, old)
             self._table = table
             self._default = self._choose_default(table)
@@ -146,13 +152,15 @@ class Engine:
                 self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; loaded models keep answering."""
+        """End the thread and forget what is loaded; the next question loads it anew."""
         self._polling = False
         thread = self._thread
         self._stop.set()
         if thread is not None:
             thread.join(timeout=10)
-        self._stop, self._thread = threading.Event(), None
+        self._table, self._failures = {}, {}
+        self._pinned.clear()
+        self._forget_process()
 
     def status(self) -> list[ModelStatus]:
         """Return what is loaded, by model, the default one first."""
@@ -194,6 +202,7 @@ class Engine:
         errors = [f"{row}: {self._failures[row.pk].error}" for stage, row in wanted.items() if loaded[stage] is None]
         serving = Serving(
             model=name,
+            model_id=pk,
             generation=generation,
             canary_percent=percent,
             route_key=_route_key(),

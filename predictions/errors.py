@@ -2,7 +2,6 @@
 
 from features.ground.errors import (
     DomainError,
-    ForbiddenError,
     InvalidInputError,
     NotFoundError,
     RefusedError,
@@ -20,7 +19,7 @@ class PredictionsError(DomainError):
 class InvalidRequestError(PredictionsError, InvalidInputError):
     """The request's data can't be scored as it is."""
 
-    code = "invalid_input"
+    code = "invalid_request_data"
 
 
 class TooManyRowsError(PredictionsError, TooLargeError):
@@ -71,12 +70,6 @@ class EntitiesNotServedError(PredictionsError, RefusedError):
     code = "entities_not_served"
 
 
-class RoleNotAllowedError(PredictionsError, ForbiddenError):
-    """The caller's role may not do this."""
-
-    code = "permission_denied"
-
-
 class LimitUnavailableError(PredictionsError, UnavailableError):
     """Tries can't be counted, so none is allowed."""
 
@@ -87,3 +80,9 @@ class UnknownUserError(PredictionsError, NotFoundError):
     """Nobody of that name has an account."""
 
     code = "unknown_user"
+
+
+class RoleNotHeldError(PredictionsError, RefusedError):
+    """A token may carry no role its user does not hold."""
+
+    code = "role_not_held"

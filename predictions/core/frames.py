@@ -132,6 +132,7 @@ def _reject(
     plan: InputPlan, place: int, values: npt.NDArray[Any], suspects: Sequence[int], rejected: dict[int, str]
 ) -> None:
     for row in suspects:
-        fault = plan.fault(place, values[row])
+        value = values[row].item() if isinstance(values[row], np.generic) else values[row]
+        fault = plan.fault(place, value)
         if fault is not None and row not in rejected:
-            rejected[row] = f"column {plan.names[place]}: {fault}; got {bounded(values[row], 60)}"
+            rejected[row] = f"column {plan.names[place]}: {fault}; got {bounded(value, 60)}"
