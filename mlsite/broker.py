@@ -1,6 +1,5 @@
 """A broker in a folder, for a machine without Redis: kombu's, with whole messages only."""
 
-import os
 from pathlib import Path
 from queue import Empty
 from time import time_ns
@@ -8,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 from kombu.transport import TRANSPORT_ALIASES, filesystem
-from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
 
 NAME = "filesystem"
@@ -21,11 +19,11 @@ class Channel(filesystem.Channel):
     temporary folder, which may be another file system.
     """
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, message: Any, **_: Any) -> None:
         name = f"{time_ns():020d}_{uuid4().hex}.{queue}.msg"
         folder = Path(self.data_folder_out)
         part = folder / f".{name}"
-        part.write_bytes(str_to_bytes(dumps(payload)))
+        part.write_text(dumps(message))  # type: ignore[no-untyped-call]  # kombu is untyped
         part.replace(folder / name)
 
     def _queue_bind(self, *_: Any) -> None:
@@ -34,18 +32,16 @@ class Channel(filesystem.Channel):
     def _lookup(self, exchange: str, routing_key: str, default: str | None = None) -> list[str]:
         return [routing_key]
 
-    def _get(self, queue: str) -> Any:
-        for name in sorted(os.listdir(self.data_folder_in)):
-            if name.startswith(".") or name.partition(".")[2] != f"{queue}.msg":
-                continue
-            taken = Path(self.processed_folder) / name
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
+        for message in sorted(Path(self.data_folder_in).glob(f"[!.]*.{queue}.msg")):
+            taken = Path(self.processed_folder) / message.name
             try:
-                Path(self.data_folder_in, name).rename(taken)
+                message.rename(taken)
             except FileNotFoundError:
                 continue  # another consumer was first
-            payload = taken.read_bytes()
+            payload = taken.read_text()
             taken.unlink()
-            return loads(bytes_to_str(payload))
+            return loads(payload)  # type: ignore[no-untyped-call]  # kombu is untyped
         raise Empty
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import kombu
 from django.conf import settings
 from django.core.cache import cache
 from django.db import Error as DatabaseFault
 from django.db import connection
+from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -53,7 +53,7 @@ def check_broker() -> str:
         return folder_broker.NAME
     timeout = settings.CONFIG.redis.socket_timeout_s
     options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-    with kombu.Connection(url, connect_timeout=timeout, transport_options=options) as queue:
+    with Connection(url, connect_timeout=timeout, transport_options=options) as queue:  # type: ignore[no-untyped-call]  # kombu is untyped
         queue.ensure_connection(max_retries=1, interval_start=0, timeout=2 * timeout)
         return str(queue.transport.driver_type)
 

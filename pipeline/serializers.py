@@ -14,7 +14,7 @@ SPEC = r"^[\w-]{1,100}(@[1-9]\d{0,8})?\Z"
 COLUMN = r"^[^\x00-\x1f]{1,200}\Z"
 SETTING = re.compile(r"[\w.-]{1,100}\Z")
 TEXT = re.compile(r"[^\x00-\x1f\ud800-\udfff]{0,200}\Z")
-FILE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(csv|parquet|jsonl)\Z")
+FILE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(csv|parquet)\Z")
 
 
 class Strict(serializers.Serializer[Any]):
@@ -23,7 +23,8 @@ class Strict(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
             allowed = ", ".join(sorted(self.fields))
-            raise serializers.ValidationError({str(name)[:100]: f"unknown field; allowed: {allowed}" for name in unknown})
+            text = f"unknown field; allowed: {allowed}"
+            raise serializers.ValidationError({str(name)[:100]: text for name in unknown})
         return super().to_internal_value(data)
 
 
@@ -55,7 +56,8 @@ class TrainParams(Strict):
 
     def validate_params(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > 50 or not all(SETTING.match(key) and _plain(setting) for key, setting in value.items()):
-            raise serializers.ValidationError("must be at most 50 names with a number, a short text, true, false or null")
+            text = "must be at most 50 names, each with a number, a short text, true, false or null"
+            raise serializers.ValidationError(text)
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -76,14 +78,18 @@ class ScoreParams(Strict):
     def validate_input(self, value: str) -> str:
         if FILE.match(value) or re.match(SPEC, value):
             return value
-        raise serializers.ValidationError(
-            "must be a dataset (NAME or NAME@N) or the bare name of a .csv, .parquet or .jsonl file in the inbox"
-        )
+        text = "must be a dataset (NAME or NAME@N) or the bare name of a .csv or .parquet file in the inbox"
+        raise serializers.ValidationError(text)
 
     def validate_output(self, value: str) -> str:
-        if not FILE.match(value) or value.endswith(".jsonl"):
+        if not FILE.match(value):
             raise serializers.ValidationError("must be the bare name of a .csv or .parquet file")
         return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        source, output = attrs.pop("input"), attrs.pop("output", None)
+        files = {"outbox": output} if output else {}
+        return {**attrs, **files, "inbox" if FILE.match(source) else "dataset": source}
 
 
 class MaterializeParams(Strict):
@@ -95,12 +101,16 @@ class MaterializeParams(Strict):
 
 
 class DriftParams(Strict):
-    """Params of a drift report."""
+    """Params of a drift report; the file to compare, if any, lies in the inbox."""
 
-    model = serializers.RegexField(NAME)
+    model = serializers.RegexField(SPEC)
     window_hours = serializers.FloatField(min_value=0.01, max_value=24 * 366, required=False)
     method = serializers.ChoiceField(choices=("psi", "ks", "wasserstein", "jensenshannon"), required=False)
     current = serializers.RegexField(FILE, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        current = attrs.pop("current", None)
+        return {**attrs, "inbox": current} if current else attrs
 
 
 PARAMS: dict[str, type[Strict]] = {

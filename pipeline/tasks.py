@@ -19,31 +19,31 @@ QUEUES = {Run.Kind.TRAIN: "training"}
 DEFAULT_QUEUE = "default"
 
 
-@shared_task(name="pipeline.execute_run", max_retries=3, default_retry_delay=30)
+@shared_task(name="pipeline.execute_run", max_retries=3, default_retry_delay=30)  # type: ignore[untyped-decorator]  # celery is untyped
 def execute_run(run_id: str) -> None:
     """Do a run, if it is still to be had."""
     runs.execute_run(UUID(run_id), worker=worker_name())
 
 
-@shared_task(name="pipeline.sweep")
+@shared_task(name="pipeline.sweep")  # type: ignore[untyped-decorator]  # celery is untyped
 def sweep() -> None:
     """Put back what dead workers held."""
     runs.sweep_runs()
 
 
-@shared_task(name="pipeline.run_due")
+@shared_task(name="pipeline.run_due")  # type: ignore[untyped-decorator]  # celery is untyped
 def run_due() -> None:
     """Start what is due."""
     schedules.run_due()
 
 
-@shared_task(name="pipeline.start_run")
+@shared_task(name="pipeline.start_run")  # type: ignore[untyped-decorator]  # celery is untyped
 def start_run(**_: Any) -> None:
     """Start what is due: a schedule's own tick is one more bell, the slots decide."""
     schedules.run_due()
 
 
-@shared_task(name="pipeline.deliver_alerts")
+@shared_task(name="pipeline.deliver_alerts")  # type: ignore[untyped-decorator]  # celery is untyped
 def deliver_alerts() -> None:
     """Send what is open to Slack."""
     alerts.deliver_alerts()
@@ -61,7 +61,7 @@ def ring_for_alert(sender: Any, alert_id: int, **_: Any) -> None:
     _publish("pipeline.deliver_alerts", [], DEFAULT_QUEUE)
 
 
-@worker_ready.connect
+@worker_ready.connect  # type: ignore[untyped-decorator]  # celery is untyped
 def sweep_at_start(**_: Any) -> None:
     """Put back, before anything else, what died with the worker of before."""
     runs.sweep_runs()

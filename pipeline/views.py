@@ -1,9 +1,10 @@
 """Runs over HTTP: asked for by administrators, read by every role."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from pipeline.actions.runs import enqueue_run
 from pipeline.adapters.run_reads import run_as_dict, run_by_id
 from pipeline.models import Run
 from pipeline.serializers import RunRequest
+from predictions.tokens import Principal
 
 MAX_KEY = 200
 FILTERS = {"state": Run.State.values, "kind": Run.Kind.values}
@@ -60,7 +62,7 @@ class RunsView(APIView):
         """Ask for a run: 202 and the run; the same key and body give the same run."""
         asked = RunRequest(data=request.data)
         asked.is_valid(raise_exception=True)
-        who = request.user.name
+        who = cast(Principal, request.user).name
         run = enqueue_run(**asked.validated_data, actor=who, idempotency_key=_stored_key(request, who))
         return Response(run_as_dict(run), status=202, headers={"Location": f"/api/v1/runs/{run.pk}"})
 

@@ -55,7 +55,7 @@ def raise_alert(
         return Alert.objects.get(key=alert.key, state=Alert.State.OPEN)
     try:
         with transaction.atomic(durable=True):
-            alert.last_at = Now()  # type: ignore[assignment]  # the database's clock
+            alert.last_at = Now()
             alert.save(force_insert=True)
             transaction.on_commit(partial(alert_raised.send, sender=Alert, alert_id=alert.pk), robust=True)
     except IntegrityError:

@@ -78,8 +78,8 @@ def start_run(kind: str, params: Mapping[str, Any], *, actor: str, worker: str) 
     canonical_json(params)
     run = Run(kind=kind, params=dict(params), actor=actor, worker=worker[:200], state=Run.State.RUNNING)
     run.attempt = run.token = 1
-    run.enqueued_at = run.started_at = run.heartbeat_at = Now()  # type: ignore[assignment]  # the database's clock
-    run.lease_until = from_now(settings.CONFIG.jobs.lease_seconds)  # type: ignore[assignment]  # the same
+    run.enqueued_at = run.started_at = run.heartbeat_at = Now()
+    run.lease_until = from_now(settings.CONFIG.jobs.lease_seconds)
     with transaction.atomic(durable=True):
         run.save(force_insert=True)
     run.refresh_from_db()

@@ -66,7 +66,7 @@ def enqueue_run(
     )
     try:
         with transaction.atomic(durable=True):
-            new.enqueued_at = Now()  # type: ignore[assignment]  # the database's clock
+            new.enqueued_at = Now()
             new.save(force_insert=True)
             ring(new.pk, kind)
     except IntegrityError:

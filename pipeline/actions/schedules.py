@@ -104,7 +104,7 @@ def _start(schedule: Schedule, slot: Any) -> list[str]:
     try:
         kind, params = schedule.request()
         run = enqueue_run(kind, params, actor="system", schedule=schedule.name, due_at=slot)
-    except (ValueError, PipelineError) as error:
+    except (ValueError, TypeError, PipelineError) as error:
         # One wrong row must not stop the others.
         logger.warning("schedule %s: %s", schedule.name, error)
         raise_alert(f"schedule:{schedule.name}", f"schedule {schedule.name} can't start a run", detail=str(error))

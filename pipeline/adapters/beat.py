@@ -33,14 +33,12 @@ class Schedule:
         return slot.astimezone(UTC) if slot else None
 
     def request(self) -> tuple[str, dict[str, Any]]:
-        """Return kind and params; ValueError if the row holds something else."""
+        """Return kind and params; ValueError or TypeError if the row holds something else."""
         asked = json.loads(self.kwargs)
         if not isinstance(asked, dict) or set(asked) - {"kind", "params"} or not isinstance(asked.get("kind"), str):
             raise ValueError("kwargs must be an object with kind and params")
         params = asked.get("params", {})
-        if not isinstance(params, dict):
-            raise ValueError("params must be an object")
-        return asked["kind"], params
+        return asked["kind"], dict(params)
 
 
 def crontab_of(row: CrontabSchedule) -> Crontab:

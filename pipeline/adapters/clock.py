@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from typing import Any
+
 from django.db import connection
 from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Value
 from django.db.models.functions import Now
@@ -9,7 +11,7 @@ from django.db.models.functions import Now
 SQLITE_NOW = "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
 
-def from_now(seconds: float) -> ExpressionWrapper:
+def from_now(seconds: float) -> ExpressionWrapper[Any]:
     """Return the expression for a time so many seconds from now; negative is past."""
     step = Value(timedelta(seconds=seconds), output_field=DurationField())
     return ExpressionWrapper(Now() + step, output_field=DateTimeField())

@@ -62,7 +62,8 @@ def last_crontab_slot(now: datetime, crontab: Crontab) -> datetime | None:
     """
     for back in range(MAX_DAYS):
         day = (now - timedelta(days=back)).date()
-        if day.month not in crontab.months or day.day not in crontab.days or day.isoweekday() % 7 not in crontab.weekdays:
+        named = day.month in crontab.months and day.day in crontab.days and day.isoweekday() % 7 in crontab.weekdays
+        if not named:
             continue
         for hour in sorted(crontab.hours, reverse=True):
             for minute in sorted(crontab.minutes, reverse=True):

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from features.ground.command import ActionCommand
 from mlsite import serving
+from mlsite.demo.welcome import welcome
 from mlsite.logs import configure
 from mlsite.supervisor import Supervisor
 
@@ -21,7 +22,7 @@ class Command(ActionCommand):
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--workers", type=int, help="web processes (default: server.workers)")
         parser.add_argument("--port", type=int, help="where to listen (default: server.port, PORT)")
-        parser.add_argument("--migrate", action="store_true", help="bring the tables up to date first (dev always does)")
+        parser.add_argument("--migrate", action="store_true", help="migrate first (dev always does)")
         parser.add_argument("--web-only", action="store_true", help="no worker and no beat: they run elsewhere")
         parser.add_argument("--demo", action="store_true", help="fill the demo first")
 
@@ -51,7 +52,8 @@ class Command(ActionCommand):
             nonlocal announced
             if not announced and serving.answers(host, port):
                 announced = True
-                self.stdout.write(f"serving at {serving.address(host, port)} (Ctrl-C stops)")
+                base = serving.address(host, port)
+                self.stdout.write(f"{welcome(base)}\nserving at {base} (Ctrl-C stops)")
                 self.stdout.flush()
 
         return tick

@@ -37,8 +37,11 @@ class Command(ActionCommand):
     def text(self, result: dict[str, Any]) -> str:
         if "runs" not in result:
             return super().text(result)
-        lines = [f"{r['id']}  {r['kind']:<12} {r['state']:<10} {r['progress']:>3} % {r['step']}" for r in result["runs"]]
-        return "\n".join(lines) or "no runs yet: `train`, `score` and `drift` make some"
+        line = "{id}  {kind:<12} {state:<10} {progress:>3} % {step}"
+        return (
+            "\n".join(line.format(**run) for run in result["runs"])
+            or "no runs yet: `train`, `score` and `drift` make some"
+        )
 
 
 def _changed(run_id: UUID, *, cancel: bool, retry: bool, actor: str, **_: Any) -> Run:

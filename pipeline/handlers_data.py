@@ -1,0 +1,60 @@
+"""Handlers of the runs that bring data in and freeze it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from features.actions.ingest import ingest
+from features.actions.materialize import materialize
+from features.actions.take_snapshot import take_snapshot
+from features.adapters.reading import ReadOptions
+from features.core.schema import ColumnRoles
+from pipeline.core.run_context import RunContext
+
+
+def ingest_files(context: RunContext) -> dict[str, Any]:
+    """Ingest files into a dataset; the same bytes a second time give the same version."""
+    asked = context.params
+    result = ingest(
+        asked["dataset"],
+        [Path(file) for file in asked["files"]],
+        actor=context.actor,
+        read=ReadOptions(**_tuples(asked.get("read", {}))),
+        roles=ColumnRoles(**_tuples(asked.get("roles", {}))),
+        schema=asked.get("schema"),
+        max_rejected=asked.get("max_rejected"),
+        source=asked.get("source"),
+        report=context.report,
+    )
+    return asdict(result)
+
+
+def snapshot(context: RunContext) -> dict[str, Any]:
+    """Freeze a training set; the same rows under the same name are one snapshot."""
+    asked = context.params
+    taken = take_snapshot(
+        asked["name"],
+        dataset=asked["dataset"],
+        views=asked.get("views", ()),
+        as_of=_time(asked.get("as_of")),
+        actor=context.actor,
+        report=context.report,
+    )
+    return {"snapshot": taken.pk, "rows": taken.rows, "columns": len(taken.columns), "fingerprint": taken.fingerprint}
+
+
+def materialize_view(context: RunContext) -> dict[str, Any]:
+    """Build an online snapshot and flip the pointer to it."""
+    asked = context.params
+    as_of = _time(asked.get("as_of"))
+    return asdict(materialize(asked["view"], as_of=as_of, full=asked.get("full", False), actor=context.actor))
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
