@@ -125,6 +125,12 @@ class BrokerUnavailableError(PipelineError, UnavailableError):
     code = "broker_unavailable"
 
 
+class StreamInterruptedError(PipelineError, UnavailableError):
+    """A poll or a commit failed, and nothing of it counts."""
+
+    code = "stream_interrupted"
+
+
 class SlotTakenError(PipelineError, FencedError):
     """Another consumer has taken this one's slot."""
 

@@ -1,0 +1,205 @@
+"""What both streams do with a poll: read, score in one call a version, write down, answer."""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from models_store.core.spec import parse_spec
+from pipeline.adapters.scored import score_many
+from pipeline.core.streaming import Answer, Message, Request, answer, dead_letter, decode
+from predictions import engine
+from predictions.adapters.loading import LoadedVersion
+from predictions.core.frames import check_rows
+from predictions.core.inputs import Columns
+from predictions.models import Prediction
+
+logger = logging.getLogger(__name__)
+INVALID, UNSCORED = "invalid_input", "scoring_failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Who:
+    """Which version answers, as what, in which generation of the model."""
+
+    loaded: LoadedVersion
+    role: str
+    generation: int
+
+    def named(self, role: str) -> dict[str, Any]:
+        """Return how an answer names who gave it."""
+        return {"name": self.loaded.model, "version": self.loaded.number, "role": role}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scored:
+    """A request with its prediction, not yet written down."""
+
+    request: Request
+    row: Prediction
+    model: dict[str, Any]
+
+
+def answer_messages(model: str, messages: Sequence[Message], *, actor: str) -> list[Answer]:
+    """Score a poll's messages and write the predictions down.
+
+    Parameters
+    ----------
+    model : str
+        `MODEL`, whoever serves it, or `MODEL@N`.
+    messages : sequence of Message
+        In order.
+    actor : str
+        Who asks, recorded as the principal.
+
+    Returns
+    -------
+    list of Answer
+        One per message, in their order; a dead letter with its reason for each that can't be scored. A message that was
+        written down before, by an attempt that did not get further, is answered as it was then.
+
+    Raises
+    ------
+    UnknownServedModelError
+        If no such model or version is registered.
+    ModelNotReadyError
+        If no version of the model is loaded.
+    """
+    decoded = decode(messages)
+    answers = {item.message.prediction_id: item for item in decoded.dead}
+    scored: list[_Scored] = []
+    for who, requests in _by_version(model, decoded.requests):
+        good, dead = _score(who, requests, actor)
+        scored += good
+        answers.update(dead)
+    _write([item.row for item in scored])
+    stored = _stored([item.request.message for item in scored])
+    answers |= {item.row.pk: _answer(item, stored.get(item.row.pk)) for item in scored}
+    return [answers[message.prediction_id] for message in messages]
+
+
+def _by_version(model: str, requests: Sequence[Request]) -> list[tuple[Who, list[Request]]]:
+    groups: dict[tuple[int, str], tuple[Who, list[Request]]] = {}
+    for request in requests:
+        who = who_answers(model, request.key or str(request.message.prediction_id))
+        groups.setdefault((who.loaded.version_id, who.role), (who, []))[1].append(request)
+    return list(groups.values())
+
+
+def who_answers(model: str, unit: str) -> Who:
+    """Return which version answers for an entity or message.
+
+    Parameters
+    ----------
+    model : str
+        `MODEL`, or `MODEL@N` for one version only.
+    unit : str
+        What the split between canary and production goes by.
+
+    Returns
+    -------
+    Who
+        The loaded version, its role and the model's generation.
+    """
+    spec = parse_spec(model)
+    serving = engine.serving(spec.model)
+    if spec.number is not None:
+        return Who(
+            loaded=engine.version(spec.model, spec.number), role=Prediction.Role.PINNED, generation=serving.generation
+        )
+    loaded, role = serving.pick(unit)
+    return Who(loaded=loaded, role=role, generation=serving.generation)
+
+
+def _score(who: Who, requests: Sequence[Request], actor: str) -> tuple[list[_Scored], dict[UUID, Answer]]:
+    started = time.perf_counter()
+    checked = check_rows(who.loaded.plan, [request.row for request in requests])
+    scored = score_many(who.loaded, checked.frame)
+    latency_ms = (time.perf_counter() - started) * 1000
+    refused = [(place, INVALID, reason) for place, reason in checked.rejected.items()]
+    refused += [(checked.kept[place], UNSCORED, reason) for place, reason in scored.failed.items()]
+    dead = {
+        requests[place].message.prediction_id: dead_letter(requests[place].message, code, reason)
+        for place, code, reason in refused
+    }
+    inputs = _inputs(checked.frame)
+    found = []
+    for index, place in enumerate(scored.places):
+        request = requests[checked.kept[place]]
+        outputs: dict[str, Any] = {"predictions": [scored.predictions[index]]}
+        if (shares := scored.probability(index)) is not None:
+            outputs["probabilities"] = [shares]
+        row = _row(who, request, inputs=inputs[place], outputs=outputs, latency_ms=latency_ms, actor=actor)
+        found.append(_Scored(request=request, row=row, model=who.named(who.role)))
+    return found, dead
+
+
+def _inputs(frame: Columns) -> list[list[Any]]:
+    columns = [[None if cell != cell else cell for cell in values.tolist()] for values in frame.values()]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _row(
+    who: Who, request: Request, *, inputs: list[Any], outputs: dict[str, Any], latency_ms: float, actor: str
+) -> Prediction:
+    message = request.message
+    return Prediction(
+        id=message.prediction_id,
+        request_id=str(message.prediction_id),
+        model_version_id=who.loaded.version_id,
+        generation=who.generation,
+        role=who.role,
+        principal=actor,
+        entity_keys=[request.key] if request.key is not None else [],
+        columns=who.loaded.plan.names,
+        inputs=[inputs],
+        outputs=outputs,
+        rows=1,
+        latency_ms=latency_ms,
+        at=timezone.now(),
+        source=Prediction.Source.STREAM,
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+    )
+
+
+def _write(rows: Sequence[Prediction]) -> None:
+    if rows:
+        with transaction.atomic(durable=True):
+            # Messages come again after a crash between this commit and the stream's.
+            Prediction.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+
+
+def _stored(messages: Iterable[Message]) -> dict[UUID, Prediction]:
+    found: dict[UUID, Prediction] = {}
+    place = attrgetter("topic", "partition")
+    for (topic, partition), group in groupby(sorted(messages, key=place), key=place):
+        offsets = [message.offset for message in group]
+        rows = Prediction.objects.filter(
+            topic=topic, partition=partition, offset__gte=min(offsets), offset__lte=max(offsets)
+        )
+        found |= {row.pk: row for row in rows.select_related("model_version__model")}
+    return found
+
+
+def _answer(item: _Scored, stored: Prediction | None) -> Answer:
+    """Return the answer as it is written down; as it was written the first time, if the message came before."""
+    row, model = item.row, item.model
+    if stored is None or stored.inputs != row.inputs:
+        # Another message stood at this position once: a topic or file was made anew under its old name.
+        logger.warning("the prediction log holds another message at %s", item.request.message.position())
+    else:
+        version = stored.model_version
+        row, model = stored, {"name": version.model.name, "version": version.number, "role": stored.role}
+    shares = row.outputs.get("probabilities")
+    return answer(
+        item.request, prediction=row.outputs["predictions"][0], probabilities=shares and shares[0], model=model
+    )
