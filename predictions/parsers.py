@@ -2,7 +2,6 @@
 
 from typing import IO, Any
 
-import orjson
 from django.conf import settings
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
@@ -38,4 +37,4 @@ class AnswerRenderer(JSONRenderer):
         """Return the JSON text."""
         if isinstance(data, PredictAnswer):
             return data.json()
-        return b"" if data is None else orjson.dumps(data, default=str)
+        return bytes(super().render(data, accepted_media_type, renderer_context))

@@ -1,0 +1,27 @@
+"""Make the first person who can sign in."""
+
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+
+
+def ensure_admin(username: str, password: str) -> bool:
+    """Make a superuser with the admin role, if no user of that name is there.
+
+    Parameters
+    ----------
+    username : str
+        Name to sign in with.
+    password : str
+        Used only where the user is made; an existing one keeps theirs.
+
+    Returns
+    -------
+    bool
+        Whether the user was made.
+    """
+    with transaction.atomic(durable=True):
+        if User.objects.filter(username=username).exists():
+            return False
+        user = User.objects.create_superuser(username, password=password)
+        user.groups.add(Group.objects.get_or_create(name="admin")[0])
+    return True
