@@ -11,17 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.core.extremes import least_in_force
-from features.core.point_in_time import (
-    AT,
-    EVENT,
-    KNOWN,
-    ROW,
-    Measure,
-    Spread,
-    in_force,
-    newest_known,
-    summed_feature,
-)
+from features.core.measures import feature_values, measure
+from features.core.point_in_time import AT, EVENT, KNOWN, RANK, ROW, in_force, newest_known, ranked
 from features.core.schema import ARROW_TYPES
 from features.core.windows import Aggregation, ViewDefinition, result_dtype
 
@@ -62,9 +53,7 @@ def view_values(
     for window in dict.fromkeys(feature.window for feature in view.features):
         wanted = [f for f in view.features if f.window == window and f.function in SUMMED]
         values |= _sums(view, wanted, lazy_labels, lazy_events, events, dtypes)
-    newest = [feature for feature in view.features if feature.function == "last"]
-    if newest:
-        values |= _ordered(newest_known(lazy_labels, lazy_events, entity=view.entity, features=newest), newest)
+    values |= _newest(view, lazy_labels, lazy_events, labels)
     values |= _extremes(view, labels, events)
     types = {feature.name: ARROW_TYPES[result_dtype(feature, dtypes)] for feature in view.features}
     return pa.table({name: values[name].cast(kind) for name, kind in types.items()})
@@ -80,37 +69,42 @@ def _sums(
 ) -> dict[str, pa.ChunkedArray]:
     if not wanted:
         return {}
-    keys = list(dict.fromkeys((feature.column, feature.condition) for feature in wanted))
-    measures = {key: _measure(key, f"__m{place}", table, dtypes) for place, key in enumerate(keys)}
-    squared = {(feature.column, feature.condition) for feature in wanted if feature.function == "std"}
-    columns = [expr for key, measure in measures.items() for expr in measure.columns(squares=key in squared)]
-    prepared = events.select(*view.entity, EVENT, KNOWN, *columns)
-    sums = in_force(labels, prepared, entity=view.entity, window_us=wanted[0].window_us)
-    shown = [summed_feature(feature, measures[feature.column, feature.condition]) for feature in wanted]
-    return _ordered(sums.select(ROW, *shown), wanted)
+    summed = dict.fromkeys((f.column, f.condition) for f in wanted if f.function != "count")
+    counted = dict.fromkeys((f.column, "") for f in wanted if f.function == "count")
+    squared = {(f.column, f.condition) for f in wanted if f.function == "std"}
+    keys = enumerate(dict.fromkeys([*summed, *counted]))
+    measures = {key: measure(key, f"__m{place}", table, dtypes.get(key[0], "")) for place, key in keys}
+    counts = {one.counted_by: one.count() for one in measures.values()}
+    sums = [expr for key in summed for expr in measures[key].sums(squares=key in squared)]
+    prepared = events.select(*view.entity, EVENT, KNOWN, *counts.values(), *sums)
+    held = _ordered(in_force(labels, prepared, entity=view.entity, window_us=wanted[0].window_us))
+    return {f.name: feature_values(f, measures[f.column, f.condition], held) for f in wanted}
 
 
-def _measure(key: tuple[str, str], prefix: str, table: pa.Table, dtypes: Mapping[str, str]) -> Measure:
-    column, condition = key
-    numeric = dtypes.get(column) in ("integer", "number", "boolean")
-    spread = Spread(largest=1.0)
-    if column and numeric and not condition and dtypes[column] != "boolean":
-        values = table[column].cast(pa.float64())
-        low, high, mean = pc.min(values).as_py(), pc.max(values).as_py(), pc.mean(values).as_py()
-        spread = Spread(largest=max(abs(low or 0.0), abs(high or 0.0)), centre=mean or 0.0)
-    return Measure(
-        column=column,
-        condition=condition,
-        numeric=numeric,
-        spread=spread,
-        prefix=prefix,
-    )
+def _ordered(frame: nw.DataFrame[Any]) -> pa.Table:
+    table = frame.to_native()
+    return table.take(pc.sort_indices(table[ROW]))
 
 
-def _ordered(frame: nw.LazyFrame[Any], features: Sequence[Aggregation]) -> dict[str, pa.ChunkedArray]:
-    table = frame.collect("pyarrow").to_native()
-    order = pc.sort_indices(table[ROW])
-    return {feature.name: table[feature.name].take(order) for feature in features}
+def _newest(
+    view: ViewDefinition, labels: nw.LazyFrame[Any], events: nw.LazyFrame[Any], asked: pa.Table
+) -> dict[str, pa.ChunkedArray]:
+    wanted = [feature for feature in view.features if feature.function == "last"]
+    if not wanted:
+        return {}
+    columns = sorted({feature.column for feature in wanted})
+    numbered = ranked(events, entity=view.entity, columns=columns)
+    rows = numbered.sort(RANK).collect("pyarrow").to_native()
+    found = _ordered(newest_known(labels, numbered, entity=view.entity, columns=columns))
+    values = {}
+    for feature in wanted:
+        place = pc.if_else(pc.greater_equal(found[feature.column], 0), found[feature.column], None)
+        row = rows.select(dict.fromkeys([*view.entity, EVENT, feature.column])).take(place)
+        fresh = pc.greater_equal(row[EVENT], pc.subtract(asked[AT], feature.window_us))
+        for name in view.entity:
+            fresh = pc.and_(fresh, pc.equal(row[name], asked[name]))
+        values[feature.name] = pc.if_else(fresh, row[feature.column], None)
+    return values
 
 
 def _extremes(view: ViewDefinition, labels: pa.Table, events: pa.Table) -> dict[str, pa.ChunkedArray]:

@@ -1,0 +1,81 @@
+"""The engine that computes feature values: DuckDB, in a database of its own for each computation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.adapters.delta import read_table
+from features.core.history import Frames, view_values
+from features.core.point_in_time import AT, EVENT, KNOWN
+from features.core.windows import ViewDefinition
+from features.errors import DefinitionError
+from features.ground.paths import var_path
+from features.models import DatasetVersion
+
+# Beyond this DuckDB works on disk.
+MEMORY_LIMIT = "1GB"
+MICROSECONDS = pa.int64()
+
+
+@contextmanager
+def engine() -> Iterator[Frames]:
+    """Give the function that hands tables to the engine."""
+    settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": str(var_path("staging", "duckdb"))}
+    with duckdb.connect(config=settings) as connection:
+
+        def frame(table: pa.Table) -> nw.LazyFrame[Any]:
+            return nw.from_native(connection.from_arrow(table)).lazy()
+
+        yield frame
+
+
+def read_events(view: ViewDefinition, version: DatasetVersion) -> pa.Table:
+    """Return the rows a view aggregates: keys, times in microseconds, columns.
+
+    Rows without a key, without an event time or never known are left out.
+    """
+    dataset = version.dataset
+    if not dataset.timestamp_column:
+        raise DefinitionError(f"view {view.name!r} needs times, and dataset {dataset.name!r} has no timestamp column")
+    known_column = dataset.known_at_column or dataset.timestamp_column
+    used = dict.fromkeys(feature.column for feature in view.features if feature.column)
+    names = dict.fromkeys([*view.entity, *used, dataset.timestamp_column, known_column])
+    rows = read_table(dataset.name, version.delta_version, list(names))
+    times = {EVENT: rows[dataset.timestamp_column], KNOWN: rows[known_column]}
+    columns = {name: rows[name] for name in dict.fromkeys([*view.entity, *used])}
+    table = pa.table({**columns, **{name: column.cast(MICROSECONDS) for name, column in times.items()}})
+    keys = [*view.entity, EVENT, KNOWN]
+    complete = pc.is_valid(table[keys[0]])
+    for name in keys[1:]:
+        complete = pc.and_(complete, pc.is_valid(table[name]))
+    return table.filter(complete)
+
+
+def values_at(view: ViewDefinition, version: DatasetVersion, labels: pa.Table, at: pa.ChunkedArray) -> pa.Table:
+    """Return a view's features for labels, each as of its own time.
+
+    Parameters
+    ----------
+    view : ViewDefinition
+        What to compute.
+    version : DatasetVersion
+        The rows to compute it from.
+    labels : pyarrow.Table
+        Holds the entity columns.
+    at : pyarrow.ChunkedArray
+        Asking time of each label, a timestamp.
+    """
+    dtypes = version.dataset.dtypes()
+    events = read_events(view, version)
+    for name in view.entity:
+        if name not in labels.column_names or labels[name].type != events[name].type:
+            wanted = f"{events[name].type} column {name!r}"
+            raise DefinitionError(f"view {view.name!r} asks for a {wanted} in the labels; got {labels.column_names}")
+    asked = labels.select(view.entity).append_column(AT, at.cast(MICROSECONDS))
+    with engine() as frames:
+        return view_values(view, asked, events, dtypes, frames)
