@@ -25,6 +25,7 @@ from features.models import Dataset, DatasetVersion, FeatureSnapshot
 class DatasetAdmin(ReadOnlyAdmin):
     """Datasets."""
 
+    next_command = "manage.py ingest DATASET FILE"
     list_display = ("name", "versions_made", "rows_now", "target_column", "timestamp_column", "made")
     search_fields = ("name", "description", "target_column")
 
@@ -56,6 +57,7 @@ class DatasetAdmin(ReadOnlyAdmin):
 class DatasetVersionAdmin(ReadOnlyAdmin):
     """Dataset versions."""
 
+    next_command = "manage.py ingest DATASET FILE"
     list_display = ("__str__", "rows_valid", "rows_rejected", "rows_total", "last_event_at", "source", "actor", "made")
     list_filter = (("dataset", RelatedDropdownFilter),)
     list_select_related = ("dataset",)

@@ -50,6 +50,7 @@ class FeatureViewAdmin(ReadOnlyAdmin):
 class FeatureSnapshotAdmin(ReadOnlyAdmin):
     """Feature snapshots."""
 
+    next_command = "manage.py snapshot NAME --dataset DATASET"
     list_display = ("__str__", "kind", "dataset_version", "rows", "as_of", "actor", "made")
     list_filter = (("kind", ChoicesDropdownFilter), ("dataset_version__dataset", RelatedDropdownFilter))
     list_select_related = ("dataset_version__dataset",)
@@ -88,6 +89,7 @@ class FeatureSnapshotAdmin(ReadOnlyAdmin):
 class OnlineFeatureAdmin(ReadOnlyAdmin):
     """Online feature values."""
 
+    next_command = "manage.py materialize VIEW"
     list_display = ("entity_key", "snapshot", "event_at", "created_at")
     list_filter = (("snapshot", RelatedDropdownFilter),)
     list_select_related = ("snapshot",)

@@ -1,6 +1,7 @@
 """The base of the console's pages: lists and pages that show, and never write."""
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,6 +18,9 @@ from django.utils.timesince import timesince
 from features.ground.errors import DomainError, bounded
 from features.ground.panels import Panel
 from features.ground.unfold import ModelAdmin
+
+MINUTE = timedelta(minutes=1)
+SHORT = 32
 
 
 def page_of(obj: Model) -> str:
@@ -37,7 +41,8 @@ def link(obj: Model | None, text: str = "") -> SafeString | str:
 
 def anchor(address: str, text: str) -> SafeString:
     """Return a link."""
-    return format_html('<a class="c-link" href="{}">{}</a>', address, text)
+    kept = " c-link--name" if len(text) <= SHORT else ""
+    return format_html('<a class="c-link{}" href="{}">{}</a>', kept, address, text)
 
 
 def mono(text: object, limit: int = 0) -> SafeString:
@@ -50,8 +55,9 @@ def ago(at: Any) -> SafeString | str:
     """Return a time as its distance from now, with the time itself in its title."""
     if at is None:
         return "–"
-    words = timesince(at, timezone.now(), depth=1).replace("\xa0", " ")
-    return format_html('<time title="{}">{} ago</time>', at.strftime("%Y-%m-%d %H:%M:%S UTC"), words)
+    now = timezone.now()
+    words = "just now" if abs(now - at) < MINUTE else f"{timesince(at, now, depth=1)} ago"
+    return format_html('<time title="{}">{}</time>', at.strftime("%Y-%m-%d %H:%M:%S UTC"), words)
 
 
 def number(value: Any) -> str:
@@ -91,10 +97,11 @@ class ReadOnlyAdmin(ModelAdmin):
     """Shows a table; what may be changed is changed by an action's own dialog."""
 
     actions = None
-    list_per_page = 50
+    list_per_page = 25
     list_filter_submit = True
-    show_full_result_count = False
-    change_form_outer_before_template = "console/object.html"
+    change_form_template = "console/object.html"
+    # What to run where the table is still empty.
+    next_command = ""
 
     def panels(self, obj: Any, request: HttpRequest) -> Sequence[Panel]:
         """Return the panels of one object's page, what matters first at the top."""

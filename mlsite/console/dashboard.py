@@ -66,8 +66,8 @@ def figures(hours: Sequence[traffic.Bucket], now: datetime) -> list[tuple[str, A
     when = f"hour from {last.start:%H:%M} UTC" if last else "no request yet"
     return [
         ("Predictions", number(total), peak, list_of("predictions_prediction")),
-        ("Scoring time, median", milliseconds(p50), when, ""),
-        ("Scoring time, 95th percentile", milliseconds(p95), when, ""),
+        ("Median time", milliseconds(p50), when, ""),
+        ("95th percentile", milliseconds(p95), when, ""),
         ("Failed runs", failed, "in 24 hours", list_of("pipeline_run", state__exact="failed")),
         ("Open alerts", alerts, "to be looked at", list_of("pipeline_alert", state__exact="open")),
         (
@@ -99,7 +99,10 @@ def models_table(now: datetime) -> Table:
 
 def model_row(model: RegisteredModel, at: dict[str, ModelVersion], counts: dict[int, int]) -> list[Any]:
     """Return a model's row."""
-    asked = format_html_join("", "<div>{} {}</div>", ((number(counts.get(v.pk, 0)), s) for s, v in at.items())) or "–"
+    asked = (
+        format_html_join("", "<div>{} {}</div>", ((number(counts.get(at[s].pk, 0)), s) for s in SERVING if s in at))
+        or "–"
+    )
     live = at.get("production")
     p95 = traffic.percentile(traffic.newest_latencies(live.pk), 0.95) if live else None
     canary = f"{model.canary_percent} %" if "canary" in at else ""

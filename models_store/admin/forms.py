@@ -11,7 +11,7 @@ from features.ground.unfold import (
     UnfoldAdminTextareaWidget,
 )
 from models_store.admin.panels import gates_table
-from models_store.core.lifecycle import DEFAULT_CANARY_PERCENT
+from models_store.core.lifecycle import DEFAULT_CANARY_PERCENT, MOVES
 from models_store.models import ModelVersion, RegisteredModel, Stage
 
 PROMOTION_TARGETS = (Stage.PRODUCTION, Stage.CANARY, Stage.SHADOW)
@@ -31,6 +31,7 @@ class StageForm(BaseDialogForm):
             "version": version,
             "panel": gates_table(version) if version else None,
             "promoting": "reason" in self.fields,
+            "may_move": bool(self.fields["target_stage"].choices),
         }
 
 
@@ -55,6 +56,9 @@ class PromoteForm(StageForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        stage = ModelVersion.objects.filter(pk=self.object_id).values_list("stage", flat=True).first()
+        moves = MOVES.get(stage or "", set())
+        self.fields["target_stage"].choices = [(to.value, to.label) for to in PROMOTION_TARGETS if to in moves]
         found = RegisteredModel.objects.filter(versions=self.object_id).values_list("generation", flat=True).first()
         self.fields["expected_generation"].initial = found
 

@@ -20,6 +20,7 @@ from models_store.models import RegisteredModel, Stage
 class RegisteredModelAdmin(ReadOnlyAdmin):
     """Registered models, and the way back."""
 
+    next_command = "manage.py train MODEL --dataset DATASET"
     list_display = ("name", "production", "task", "primary_metric", "owner", "generation", "canary_percent")
     list_filter = (("task", ChoicesDropdownFilter),)
     search_fields = ("name", "description", "owner")
@@ -57,6 +58,6 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
 
         def work() -> str:
             done = rollback(model.name, to=to, reason=form.cleaned_data["reason"], actor=actor_of(request))
-            return f"{model.name}: back from {done.from_version} to {done.to_version}."
+            return f"{model.name}: back from {done.from_version} to {done.to_version}. {done.warning}".strip()
 
         return answer(request, page_of(model), work)

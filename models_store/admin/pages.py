@@ -1,6 +1,7 @@
 """The pages of a model and of its versions, what matters first at the top."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from features.ground.console import ago, anchor, link, list_of, mono, number
 from features.ground.panels import Facts, Panel, Table
@@ -80,8 +81,17 @@ def policy_table(model: RegisteredModel) -> Table:
 
 def params_table(version: ModelVersion) -> Table:
     """Return the parameters it was trained with."""
-    rows = [(mono(name), plain(value)) for name, value in version.params.items()]
+    rows = [(mono(name), plain(value)) for name, value in flattened(version.params)]
     return Table(title="Parameters", headers=("Name", "Value"), rows=rows, empty="None recorded.")
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Return nested values under dotted names."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def lineage(version: ModelVersion) -> Facts:
@@ -113,7 +123,7 @@ def artefact(version: ModelVersion) -> Facts:
         pairs=[
             ("Digest", mono(version.manifest_digest, 16)),
             ("Size", f"{version.size_bytes / 1024:,.0f} kB"),
-            ("Signing key", mono(version.key_id)),
+            ("Signing key", mono(version.key_id, 16)),
             ("Code", mono(version.code_version) if version.code_version else "–"),
             ("Environment", mono(version.environment_digest, 16) if version.environment_digest else "–"),
         ],

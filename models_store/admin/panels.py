@@ -18,6 +18,7 @@ STAGE_KINDS = {
     "rejected": "danger",
 }
 HIGHER_IS_BETTER = {"roc_auc", "accuracy", "r2", "f1", "precision", "recall", "average_precision"}
+SLICE_METRICS = 4
 PARTS = (("test", "This version"), ("linear_baseline", "Linear baseline"), ("baseline", "Baseline"))
 
 
@@ -41,9 +42,15 @@ def compared(version: ModelVersion, name: str) -> str:
     for part, label in PARTS[1:]:
         theirs = metric(version, name, part)
         if isinstance(theirs, int | float):
-            ahead = ours > theirs if name in HIGHER_IS_BETTER else ours < theirs
-            words.append(f"{'better' if ahead else 'not better'} than the {label.lower()}'s {number(theirs)}")
+            words.append(f"{held_against(ours, theirs, name)} the {label.lower()}'s {number(theirs)}")
     return "; ".join(words)
+
+
+def held_against(ours: float, theirs: float, name: str) -> str:
+    """Return whether a value of a metric is better than another, in words."""
+    if ours == theirs:
+        return "the same as"
+    return "better than" if (ours > theirs) == (name in HIGHER_IS_BETTER) else "worse than"
 
 
 def summary(version: ModelVersion) -> Facts:
@@ -73,12 +80,11 @@ def metrics_table(version: ModelVersion) -> Table:
         for name in names
     ]
     counts = version.metrics.get("rows")
-    note = (
-        ", ".join(f"{part}: {number(count)} rows" for part, count in counts.items()) if isinstance(counts, dict) else ""
-    )
+    known = counts.items() if isinstance(counts, dict) else ()
+    note = ", ".join(f"{spaced(part)} {number(count)}" for part, count in known if count)
     return Table(
         title="Metrics",
-        note=note,
+        note=f"Rows: {note}." if note else "",
         headers=("Metric", *(label for _, label in PARTS)),
         rows=rows,
         empty="None measured.",
@@ -120,12 +126,13 @@ def calibration_chart(version: ModelVersion) -> Chart:
 
 def slice_tables(version: ModelVersion) -> list[Table]:
     """Return a table for each column whose slices were measured."""
-    return [slice_table(column, slices) for column, slices in (version.metrics.get("slices") or {}).items()]
+    return [slice_table(version, column, slices) for column, slices in (version.metrics.get("slices") or {}).items()]
 
 
-def slice_table(column: str, slices: Sequence[dict[str, Any]]) -> Table:
-    """Return the metrics of each value of a column."""
-    names = list(dict.fromkeys(name for part in slices for name in part.get("metrics", {})))
+def slice_table(version: ModelVersion, column: str, slices: Sequence[dict[str, Any]]) -> Table:
+    """Return the metrics of each value of a column: the one that decides, then a few more."""
+    measured = dict.fromkeys(name for part in slices for name in part["metrics"])
+    names = sorted(measured, key=lambda name: name != version.model.primary_metric)[:SLICE_METRICS]
     rows = [
         (
             str(part.get("value")),

@@ -26,6 +26,7 @@ STATE_KINDS = {"waiting": "warning", "applied": "success", "refused": "danger", 
 class PromotionRequestAdmin(ReadOnlyAdmin):
     """Promotion requests."""
 
+    next_command = "manage.py promote MODEL@N --stage production --reason WHY"
     list_display = ("version", "target_stage", "state_label", "requester", "reason", "made")
     list_filter = (
         ("state", ChoicesDropdownFilter),
@@ -97,6 +98,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
 class GateResultAdmin(ReadOnlyAdmin):
     """Gate results."""
 
+    next_command = "manage.py gates MODEL@N"
     list_display = ("gate", "passed_label", "version", "target_stage", "observed", "threshold", "created_at")
     list_filter = ("passed", ("version__model", RelatedDropdownFilter), ("target_stage", ChoicesDropdownFilter))
     list_select_related = ("version__model",)
@@ -127,6 +129,7 @@ class GateResultAdmin(ReadOnlyAdmin):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """The audit trail."""
 
+    next_command = "manage.py train MODEL --dataset DATASET"
     list_display = ("at", "actor", "action", "object_type", "object_id", "reason")
     list_display_links = ("at", "action")
     list_filter = (("at", RangeDateTimeFilter), "action", "object_type")

@@ -36,6 +36,7 @@ WORDS = {
 class ModelVersionAdmin(ReadOnlyAdmin):
     """Model versions."""
 
+    next_command = "manage.py train MODEL --dataset DATASET"
     list_display = ("__str__", "stage_label", "primary", "estimator", "engine", "snapshot", "actor", "made")
     list_filter = (
         ("stage", ChoicesDropdownFilter),

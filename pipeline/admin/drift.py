@@ -1,6 +1,7 @@
 """Drift reports in the console, with the full report in a sandbox."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -34,6 +35,7 @@ def verdict(report: DriftReport) -> Any:
 class DriftReportAdmin(ReadOnlyAdmin):
     """Drift reports."""
 
+    next_command = "manage.py drift MODEL"
     list_display = ("made", "model_version", "verdict_label", "share", "drifted", "rows_current", "method", "source")
     list_display_links = ("made", "model_version")
     list_filter = (("model_version", RelatedDropdownFilter), "dataset_drift", ("created_at", RangeDateTimeFilter))
@@ -78,10 +80,19 @@ class DriftReportAdmin(ReadOnlyAdmin):
         )
 
 
+def report_file(report: DriftReport) -> Path | None:
+    """Return the report's file; its place comes from the row alone and lies below the run-time folder."""
+    try:
+        path = var_path(report.html_path)
+    except ValueError:
+        return None
+    return path if path.is_file() else None
+
+
 def report_response(report: DriftReport) -> FileResponse:
-    """Return the gzipped page; its place comes from the row alone and lies below the run-time folder."""
-    path = var_path(report.html_path)
-    if not report.html_path or not path.is_file():
+    """Return the gzipped page under its own policy."""
+    path = report_file(report)
+    if path is None:
         raise Http404("the report's file is gone")
     response = FileResponse(path.open("rb"), content_type="text/html; charset=utf-8")
     response["Content-Encoding"] = "gzip"
@@ -147,7 +158,7 @@ def scores_chart(obj: DriftReport) -> Chart:
 
 def report_panel(obj: DriftReport) -> Panel:
     """Return the frame of the full report, or say that its file is gone."""
-    if not obj.html_path or not var_path(obj.html_path).is_file():
+    if report_file(obj) is None:
         text = f"{obj.html_path or 'no file'} is not in the run-time folder. Next: manage.py drift {obj.model_version}"
         return Code(title="Full report", note="The report's file is gone.", text=text, wide=True)
     note = "Drawn by evidently, in a sandbox: it can't reach this page, your session or the network."

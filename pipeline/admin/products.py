@@ -18,6 +18,7 @@ SEVERITY_KINDS = {"warning": "warning", "critical": "danger"}
 class BatchScoreAdmin(ReadOnlyAdmin):
     """Batch scores."""
 
+    next_command = "manage.py score MODEL INPUT OUTPUT"
     list_display = ("made", "model_version", "rows", "rejected", "speed", "input", "output")
     list_display_links = ("made", "model_version")
     list_filter = (("model_version", RelatedDropdownFilter), ("created_at", RangeDateTimeFilter))

@@ -20,6 +20,7 @@ STATE_KINDS = {"queued": "info", "running": "primary", "succeeded": "success", "
 class RunAdmin(ReadOnlyAdmin):
     """Runs."""
 
+    next_command = "manage.py train MODEL --dataset DATASET"
     list_display = ("__str__", "state_badge", "percent", "step", "error_code", "attempt", "actor", "enqueued", "took")
     list_filter = (
         ("state", ChoicesDropdownFilter),
