@@ -59,7 +59,7 @@ def gather_evidence(version: ModelVersion) -> Gathered:
         output_schema=version.output_schema,
         artefact=check,
         smoke=_smoke(version, artefact),
-        champion=champion and _champion(champion),
+        champion=None if champion is None else _champion(champion),
     )
     return Gathered(evidence=evidence, generation=generation, artefact=artefact)
 

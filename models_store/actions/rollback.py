@@ -111,30 +111,27 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
     )
 
 
-def stage_changes(entries: Iterable[AuditEntry], model: str) -> list[history.Change]:
-    """Return the changes of one model's stages that the audit holds.
+def entries_of(entries: Iterable[AuditEntry], model: str) -> list[AuditEntry]:
+    """Leave out entries of models whose name differs in case alone, which a database may take for one.
 
     Parameters
     ----------
     entries : iterable of AuditEntry
-        Applied promotions and rollbacks, oldest first.
+        Applied promotions and rollbacks.
     model : str
-        Name of the model; a database may take `a` and `A` for one.
+        Name of the model.
 
     Returns
     -------
-    list of Change
-        Oldest first.
+    list of AuditEntry
+        Those of this model, in the same order.
     """
-    return [
-        history.Change(action=entry.action, production=entry.after.get("production"))
-        for entry in entries
-        if entry.object_id.partition("@")[0] == model
-    ]
+    return [entry for entry in entries if entry.object_id.partition("@")[0] == model]
 
 
 def _target(model: RegisteredModel, to: int | None) -> ModelVersion:
-    changes = stage_changes(AuditEntry.objects.stage_changes(model.name), model.name)
+    entries = entries_of(AuditEntry.objects.stage_changes(model.name), model.name)
+    changes = [history.Change(action=entry.action, production=entry.after.get("production")) for entry in entries]
     if to is None:
         to = history.previous_production(changes)
         if to is None:

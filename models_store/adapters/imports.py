@@ -15,6 +15,8 @@ from models_store.errors import ArtefactTooLargeError, ModelFileError
 PARITY_ROWS = 200
 FORMATS = {".onnx": "onnx", ".skops": "skops", ".joblib": "pickle", ".pkl": "pickle", ".pickle": "pickle"}
 
+ERRANDS = {"skops": "skops_files", "pickle": "pickles"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenedModel:
@@ -49,13 +51,11 @@ def open_model(blob: bytes, form: str, columns: Sequence[dict[str, Any]] | None,
     if form == "onnx":
         return _open_graph(blob, columns, task)
     request = {
-        "operation": "import",
-        "format": form,
         "columns": list(columns) if columns is not None else None,
         "parity_rows": PARITY_ROWS,
         "parity_tolerance": settings.CONFIG.model.parity_tolerance,
     }
-    answer = ask_child(request, blob)
+    answer = ask_child(ERRANDS[form], request, blob)
     said = answer.values
     if not said["finite"]:
         raise ModelFileError("the model answers NaN or infinity to rows that fit its schema")

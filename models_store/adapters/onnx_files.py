@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
 
 from features.ground.errors import bounded
 from models_store.adapters.smoke import NUMERIC, TEXT, open_session, run_graph
@@ -74,8 +74,8 @@ def _matrix_columns(node: Any, given: Sequence[dict[str, Any]] | None) -> list[d
         raise ModelFileError(f"the graph takes {count} features, got {len(given)}")
     if given is not None and any(column["dtype"] != "number" for column in given):
         raise ModelFileError("the graph takes one matrix of numbers, so every column must be a number")
-    if given is not None:
-        return list(given)
+    if given is not None or count is None:
+        return list(given or ())
     if count > MAX_FEATURES:
         raise ModelFileError(f"a model may take {MAX_FEATURES} features, got {count}")
     return [{"name": f"f{index}", "dtype": "number"} for index in range(count)]
@@ -111,7 +111,7 @@ def _classes(graph: onnx.ModelProto, outputs: Sequence[Any]) -> list[Any]:
         raise ModelFileError(f"probabilities have one column per class, got shape {shares.shape}")
     for node in graph.graph.node:
         for attribute in node.attribute:
-            if attribute.name.startswith("classlabels_") or attribute.name == "classlabels_int64s":
+            if attribute.name.startswith("classlabels_"):
                 labels = [*attribute.ints] or [text.decode() for text in attribute.strings]
                 if len(labels) == shares.shape[1]:
                     return labels

@@ -16,11 +16,11 @@ from django.conf import settings
 from features.ground.errors import bounded
 from models_store.errors import ModelFileError, ModelFileRefusedError
 
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 CPU_S = 90
 MEMORY_BYTES = 4 * 1024**3
 ANSWER_BYTES = 64 * 1024 * 1024
-CHILD = "models_store.adapters.opener"
+CHILD = "models_store.adapters.child"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,23 +31,23 @@ class ChildAnswer:
     files: dict[str, bytes]
 
 
-def ask_child(request: Mapping[str, Any], model: bytes) -> ChildAnswer:
-    """Open a model in the child and return what it answered."""
+def ask_child(errand: str, request: Mapping[str, Any], model: bytes) -> ChildAnswer:
+    """Send the child on an errand with a model's bytes and return what it answered."""
     with tempfile.TemporaryDirectory(prefix="model-") as name:  # readable by the owner alone
         folder = Path(name)
         limits = {"memory_bytes": MEMORY_BYTES, "cpu_s": CPU_S, "file_bytes": _file_limit()}
         (folder / "request.json").write_text(json.dumps({**request, "limits": limits}))
         (folder / "model.bin").write_bytes(model)
-        _run(folder)
+        _run(errand, folder)
         return _answer(folder)
 
 
-def _run(folder: Path) -> None:
+def _run(errand: str, folder: Path) -> None:
     log = folder / "stderr.txt"
     try:
         with log.open("wb") as errors:
             done = subprocess.run(
-                [*_without_network(), sys.executable, "-s", "-B", "-m", CHILD, str(folder)],
+                [*_without_network(), sys.executable, "-s", "-B", "-m", f"{CHILD}.{errand}", str(folder)],
                 cwd=settings.BASE_DIR,
                 env=_environment(folder),
                 stdin=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from models_store.errors import ModelFileError, ModelFileRefusedError
 NUMERIC = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 TEXT = "tensor(string)"
 # onnxruntime's exceptions share no base of their own.
-ONNX_ERRORS = (
+ONNX_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     ValueError,
     TypeError,
@@ -24,6 +24,8 @@ ONNX_ERRORS = (
     },
 )
 
+_REFUSALS: tuple[type[Exception], ...] = (*ONNX_ERRORS, KeyError)
+
 
 def smoke_check(
     files: Mapping[str, bytes], engine: str, schema: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Any]]
@@ -32,8 +34,8 @@ def smoke_check(
     try:
         if engine == "onnx":
             return _onnx_check(files["model.onnx"], [str(column["name"]) for column in schema], rows)
-        request = {"operation": "smoke", "columns": [dict(column) for column in schema], "rows": [*map(list, rows)]}
-        answer = ask_child(request, files["model.joblib"])
+        request = {"columns": [dict(column) for column in schema], "rows": [*map(list, rows)]}
+        answer = ask_child("smoke", request, files["model.joblib"])
         return SmokeCheck(rows=len(rows), finite=bool(answer.values["finite"]))
     except KeyError as error:
         return SmokeCheck(rows=len(rows), finite=False, error=f"the artefact has no {error.args[0]} for its engine")
@@ -62,7 +64,7 @@ def run_graph(session: onnxruntime.InferenceSession, names: Sequence[str], rows:
             (name, kind), *_ = kinds.items()
             feeds = {name: np.array(rows, dtype=NUMERIC[kind])}
         return list(session.run(None, feeds))
-    except (*ONNX_ERRORS, KeyError) as error:
+    except _REFUSALS as error:
         raise ModelFileError(f"the ONNX graph refused rows that fit its schema: {error}") from error
 
 

@@ -15,6 +15,8 @@ from models_store.core.gates import (
 )
 from models_store.core.gates.base import Evidence, Gate, GateOutcome
 
+__all__ = ["GATES", "Evidence", "Gate", "GateOutcome", "evaluate"]
+
 GATES: Mapping[str, Gate] = {
     gate.NAME: gate.evaluate
     for gate in (

@@ -11,7 +11,7 @@ from models_store.core.allowed import is_allowed
 
 # Reading a folder's names is how Python finds a module to import.
 _FREE = {"os.listdir", "os.scandir"}
-_PROJECT = Path(__file__).resolve().parents[2]
+_PROJECT = Path(__file__).resolve().parents[3]
 _SYSTEM = ("/usr/share/zoneinfo/", "/proc/cpuinfo", "/sys/devices/system/cpu/")
 _CLOSED = (
     "os.",

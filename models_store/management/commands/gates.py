@@ -1,0 +1,24 @@
+"""Evaluate and store a version's gates."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from features.ground.command import ActionCommand
+from models_store.actions.evaluate_gates import evaluate_gates
+from models_store.core.policy import STAGES
+from models_store.management.lines import gate_rows, gate_table
+
+
+class Command(ActionCommand):
+    help = "Evaluates the gates that stand before a stage, and stores what they said."
+    writes = True
+
+    def arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("spec", metavar="MODEL@N")
+        parser.add_argument("--stage", choices=STAGES, default="production")
+
+    def act(self, *, spec: str, stage: str, actor: str, **options: Any) -> dict[str, Any]:
+        return {"gates": gate_rows(evaluate_gates(spec, target_stage=stage, actor=actor))}
+
+    def text(self, result: dict[str, Any]) -> str:
+        return gate_table(result["gates"])

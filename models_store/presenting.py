@@ -1,0 +1,73 @@
+"""Models and versions as the JSON objects every edge answers with."""
+
+from typing import Any
+
+from models_store.models import GateResult, ModelVersion, RegisteredModel
+
+
+def model_summary(model: RegisteredModel) -> dict[str, Any]:
+    """Return one line of a list of models; needs `with_serving`."""
+    serving = {version.stage: version.number for version in model.serving_versions}  # type: ignore[attr-defined]  # set by with_serving
+    return {
+        "name": model.name,
+        "task": model.task,
+        "primary_metric": model.primary_metric,
+        "owner": model.owner,
+        "generation": model.generation,
+        "production": serving.get("production"),
+        "canary": serving.get("canary"),
+        "shadow": serving.get("shadow"),
+        "canary_percent": model.canary_percent,
+        "created_at": model.created_at,
+    }
+
+
+def version_summary(version: ModelVersion) -> dict[str, Any]:
+    """Return one line of a list of versions."""
+    return {
+        "version": version.number,
+        "stage": str(version.stage),
+        "digest": version.manifest_digest,
+        "metrics": version.metrics.get("test", {}),
+        "estimator": version.estimator,
+        "engine": version.engine,
+        "created_at": version.created_at,
+    }
+
+
+def version_detail(version: ModelVersion) -> dict[str, Any]:
+    """Return everything a person or a program asks of one version."""
+    return {
+        "name": version.model.name,
+        **version_summary(version),
+        "metrics": version.metrics,
+        "engine_reason": version.engine_reason,
+        "gates": latest_gates(version),
+        "lineage": {
+            "snapshot": version.snapshot_id,
+            "run": version.run_id,
+            "code_version": version.code_version,
+            "environment_digest": version.environment_digest,
+            "params": version.params,
+            "actor": version.actor,
+        },
+        "schema": {"inputs": version.input_schema, "outputs": version.output_schema},
+        "signature": {"key_id": version.key_id, "value": version.signature, "size_bytes": version.size_bytes},
+    }
+
+
+def latest_gates(version: ModelVersion) -> list[dict[str, Any]]:
+    """Return the results of the version's last evaluation."""
+    newest = version.gate_results.order_by("-id").values_list("evaluation", flat=True).first()
+    results = GateResult.objects.filter(version=version, evaluation=newest).order_by("id")
+    return [
+        {
+            "gate": found.gate,
+            "passed": found.passed,
+            "observed": found.observed,
+            "threshold": found.threshold,
+            "target_stage": found.target_stage,
+            "evaluated_at": found.created_at,
+        }
+        for found in results
+    ]
