@@ -1,8 +1,10 @@
 """A small site with a real model in every stage, for tests that look at the console."""
 
 import gzip
+import io
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import joblib
@@ -37,7 +39,7 @@ COLUMNS: list[dict[str, Any]] = [
     {"name": "wind_speed_mph", "dtype": "number", "nullable": True, "role": "feature"},
     {"name": "late", "dtype": "integer", "nullable": False, "role": "target", "allowed": [0, 1]},
 ]
-ESTIMATORS = ("logistic_regression", "hist_gradient_boosting", "dummy")
+ESTIMATORS = ("logistic_regression", "hist_gradient_boosting", "k_neighbors")
 
 
 def flights(rows: int = ROWS) -> pa.Table:
@@ -63,7 +65,7 @@ def flights(rows: int = ROWS) -> pa.Table:
     )
 
 
-def make_data(table: pa.Table) -> FeatureSnapshot:
+def make_data() -> FeatureSnapshot:
     """Make a dataset with two versions, a view, a snapshot and online values."""
     dataset = Dataset.objects.create(
         name="flights",
@@ -116,7 +118,7 @@ def make_data(table: pa.Table) -> FeatureSnapshot:
         )
     FeatureView.objects.filter(pk=view.pk).update(live_snapshot=online)
     snapshot = FeatureSnapshot.objects.create(
-        name="late-arrivals", dataset_version=second, fingerprint="e" * 64, rows=table.num_rows, columns=COLUMNS
+        name="late-arrivals", dataset_version=second, fingerprint="e" * 64, rows=ROWS, columns=COLUMNS
     )
     snapshot.views.add(view)
     snapshot.sources.add(second)
@@ -135,36 +137,42 @@ def input_schema(trained: TrainedModel) -> list[dict[str, Any]]:
     return schema
 
 
-def register(table: pa.Table, estimator: str, snapshot: FeatureSnapshot, run: Run) -> ModelVersion:
-    """Train for real and register the signed artefact."""
-    trained = train_on(table, COLUMNS, TrainingPlan(estimator=estimator, slices=("carrier", "origin")))
-    schema, output = input_schema(trained), {"task": trained.task, "classes": trained.classes}
-    path = var_path("tmp", "model.joblib")
-    joblib.dump(trained.pipeline, path)
-    saved = path.read_bytes()
+@cache
+def trained(estimator: str) -> tuple[TrainedModel, dict[str, bytes], str]:
+    """Train for real, once a process: the model, its files, and why it isn't ONNX if it isn't."""
+    params = {"n_neighbors": 1} if estimator == "k_neighbors" else {}
+    model = train_on(flights(), COLUMNS, TrainingPlan(estimator=estimator, params=params, slices=("carrier", "origin")))
+    buffer = io.BytesIO()
+    joblib.dump(model.pipeline, buffer)
     found = export(
-        trained.pipeline,
-        saved,
-        trained.features,
-        trained.test,
-        input_schema=schema,
-        output_schema=output,
+        model.pipeline,
+        buffer.getvalue(),
+        model.features,
+        model.test,
+        input_schema=input_schema(model),
+        output_schema={"task": model.task, "classes": model.classes},
         tolerance=1e-5,
     )
-    files = {"model.joblib": saved} | ({"model.onnx": found.blob} if found.blob else {})
+    files = {"model.joblib": buffer.getvalue()} | ({"model.onnx": found.blob} if found.blob else {})
+    return model, files, found.reason
+
+
+def register(estimator: str, snapshot: FeatureSnapshot, run: Run) -> ModelVersion:
+    """Register a trained model with its signed artefact."""
+    model, files, reason = trained(estimator)
     return register_version(
         NewVersion(
             model=MODEL,
-            task=trained.task,
+            task=model.task,
             primary_metric="log_loss",
             files=files,
-            estimator=trained.estimator,
-            engine="onnx" if found.blob else "sklearn",
-            engine_reason=found.reason,
-            input_schema=schema,
-            output_schema=output,
-            metrics=trained.metrics,
-            params=trained.params,
+            estimator=model.estimator,
+            engine="onnx" if "model.onnx" in files else "sklearn",
+            engine_reason=reason,
+            input_schema=input_schema(model),
+            output_schema={"task": model.task, "classes": model.classes},
+            metrics=model.metrics,
+            params=model.params,
             snapshot_id=snapshot.pk,
             run_id=run.pk,
             code_version="0.1.0",
@@ -263,12 +271,9 @@ def make_user(name: str = "ada", password: str = "correct horse", **more: Any) -
 
 def make_models() -> dict[int, ModelVersion]:
     """Register three real versions of one model; the first is in production, the third no better than a guess."""
-    table, run = (
-        flights(),
-        Run.objects.create(kind="train", state="succeeded", progress=100, enqueued_at=timezone.now()),
-    )
-    snapshot = make_data(table)
-    versions = {at: register(table, name, snapshot, run) for at, name in enumerate(ESTIMATORS, 1)}
+    run = Run.objects.create(kind="train", state="succeeded", progress=100, enqueued_at=timezone.now())
+    snapshot = make_data()
+    versions = {at: register(name, snapshot, run) for at, name in enumerate(ESTIMATORS, 1)}
     promote(f"{MODEL}@1", target_stage="production", reason="First version.", actor="user:ada")
     return versions
 
