@@ -1,5 +1,6 @@
 """The one table from errors to HTTP statuses, and the one shape every API error has."""
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,6 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import csrf, defaults
 from django_ratelimit.exceptions import Ratelimited
 from rest_framework import exceptions
-from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from features.ground import errors
@@ -40,22 +40,23 @@ def body(text: str, code: str, request: Any, fields: Any = None) -> dict[str, An
     """Return the JSON object of an error."""
     answer: dict[str, Any] = {"error": text, "code": code, "request_id": getattr(request, "request_id", "")}
     if fields:
-        answer["fields"] = fields
+        # NaN and infinity are no JSON: they become their names.
+        answer["fields"] = json.loads(json.dumps(fields, default=str), parse_constant=str)
     return answer
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn what a view raised into an answer of our own dialect."""
+def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
+    """Turn what a view raised into an answer of our own dialect: JSON, whatever the view itself would render."""
     request = getattr(context.get("request"), "_request", context.get("request"))
     set_rollback()
     error = _translated(error)
     if isinstance(error, errors.InvalidInputError):
         fields = {"detail": error.message, **error.fields}
-        return Response(body("Invalid request data", error.code, request, fields), status=status_of(error))
+        return JsonResponse(body("Invalid request data", error.code, request, fields), status=status_of(error))
     if isinstance(error, errors.DomainError):
         status = status_of(error)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
-        return Response(body(error.message, error.code, request, error.fields), status=status, headers=headers)
+        return JsonResponse(body(error.message, error.code, request, error.fields), status=status, headers=headers)
     if not isinstance(error, exceptions.APIException):
         return None
     return _framework_error(error, request)
@@ -75,7 +76,7 @@ def _translated(error: Exception) -> Exception:
     return error
 
 
-def _framework_error(error: exceptions.APIException, request: Any) -> Response:
+def _framework_error(error: exceptions.APIException, request: Any) -> JsonResponse:
     headers = {}
     if header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = header
@@ -94,7 +95,7 @@ def _framework_error(error: exceptions.APIException, request: Any) -> Response:
         text, code, fields = "Invalid token", "invalid_token", None
     else:
         text, code, fields = str(error.detail), str(error.default_code), None
-    return Response(body(text, code, request, fields), status=error.status_code, headers=headers)
+    return JsonResponse(body(text, code, request, fields), status=error.status_code, headers=headers)
 
 
 def _page(status: int, text: str, code: str, console: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

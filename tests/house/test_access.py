@@ -6,8 +6,8 @@ from django.test import Client
 from tests.house.routes import walk
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-REFUSED = {401, 403, 405}
-READ = {"GET", "HEAD"}
+REFUSED = {401, 403, 405, 429}
+READ = {"GET", "HEAD", "OPTIONS"}
 
 # Open to anyone, with the methods that are.
 OPEN = {
@@ -18,9 +18,9 @@ OPEN = {
     "/api/v1/metrics": READ,  # a token of its own, by setting
     "/api/v1/schema": READ,
     "/apidocs/": READ,
-    "/api/v1/token": {"POST"},  # asks for a password
-    "/api/v1/token/refresh": {"POST"},  # asks for a refresh token
-    "/api/v1/token/revoke": {"POST"},  # the same
+    "/api/v1/token": {"POST", "OPTIONS"},  # asks for a password
+    "/api/v1/token/refresh": {"POST", "OPTIONS"},  # asks for a refresh token
+    "/api/v1/token/revoke": {"POST", "OPTIONS"},  # the same
     "/admin/logout/": set(METHODS),  # ends a session, where there is one
     "/admin/login/": {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"},  # a form; answers any method with it
 }

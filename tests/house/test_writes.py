@@ -10,6 +10,10 @@ ON_A_QUERY = {"create", "update", "delete"}
 QUERY = {"objects", "filter", "exclude", "all", "select_for_update", "order_by", "_base_manager", "_default_manager"}
 
 
+# The beat's tables are django-celery-beat's, whose models import Celery, which actions must not; an action calls this.
+FOREIGN_TABLES = {"pipeline/adapters/beat.py"}
+
+
 def _chain(node: ast.expr) -> set[str]:
     """Return the attribute names a call hangs on: `X.objects.filter().delete` has objects and filter."""
     names = set()
@@ -39,5 +43,5 @@ def test_rule_sees_what_it_must():
 
 
 def test_only_actions_write_rows():
-    files = [file for file in python_files(*APPS) if "actions" not in file.parts]
+    files = [file for file in python_files(*APPS) if "actions" not in file.parts and name(file) not in FOREIGN_TABLES]
     assert [f"{name(file)}:{line} .{method}()" for file in files for line, method in writes(tree(file))] == []

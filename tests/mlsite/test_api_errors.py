@@ -41,9 +41,7 @@ urlpatterns = [path("raising", Raising.as_view()), path("admin/raising", Raising
 def answer_to(error: Exception) -> Response:
     request = RequestFactory().post("/raising", "{}", content_type="application/json")
     request.request_id = "r-1"
-    response = Raising.as_view(raises=error)(request)
-    response.render()
-    return response
+    return Raising.as_view(raises=error)(request)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +111,11 @@ def test_contract_texts(error, text, code):
 )
 def test_come_back_later_says_when(error, seconds):
     assert answer_to(error)["Retry-After"] == seconds
+
+
+def test_number_that_json_lacks_becomes_its_name():
+    body = json.loads(answer_to(StaleError("x", got=float("nan"), limits=[float("inf"), 1.0])).content)
+    assert body["fields"] == {"got": "NaN", "limits": ["Infinity", 1.0]}
 
 
 def test_database_error_does_not_show_its_text():
