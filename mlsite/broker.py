@@ -19,11 +19,11 @@ class Channel(filesystem.Channel):
     temporary folder, which may be another file system.
     """
 
-    def _put(self, queue: str, message: Any, **_: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]  # kombu's own differs too
         name = f"{time_ns():020d}_{uuid4().hex}.{queue}.msg"
         folder = Path(self.data_folder_out)
         part = folder / f".{name}"
-        part.write_text(dumps(message))  # type: ignore[no-untyped-call]  # kombu is untyped
+        part.write_text(dumps(payload))  # type: ignore[no-untyped-call]  # kombu is untyped
         part.replace(folder / name)
 
     def _queue_bind(self, *_: Any) -> None:

@@ -14,9 +14,15 @@ from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from features.ground.errors import bounded
+from features.ground.errors import DomainError, UnavailableError, bounded
 from mlsite import broker as folder_broker
 from mlsite.logs import redact
+
+
+class CheckFailedError(UnavailableError):
+    """Something the product stands on is not as it must be."""
+
+    code = "check_failed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +38,9 @@ def run_check(name: str, check: Callable[[], str]) -> Check:
     """Return what a check found; one that raises has failed."""
     try:
         return Check(name=name, ok=True, detail=check())
-    except (DatabaseFault, KombuError, RedisError, OSError, ValueError) as error:
+    except DomainError as error:
+        return Check(name=name, ok=False, detail=bounded(error.message, 200))
+    except (DatabaseFault, KombuError, RedisError, OSError) as error:
         text = redact(None, "", {"text": f"{type(error).__name__}: {error}"})["text"]
         return Check(name=name, ok=False, detail=bounded(text, 200))
 
@@ -63,7 +71,7 @@ def check_cache() -> str:
     key, value = f"health:{secrets.token_hex(8)}", secrets.token_hex(8)
     cache.set(key, value, 10)
     if cache.get(key) != value:
-        raise ValueError("the cache forgot what was just put into it")
+        raise CheckFailedError("the cache forgot what was just put into it")
     cache.delete(key)
     return "redis" if settings.REDIS_URL else "local"
 
@@ -79,7 +87,7 @@ def _write_in(folder: Path) -> None:
         file.write(b"ok")
         file.flush()
         if Path(file.name).read_bytes() != b"ok":
-            raise ValueError("a file does not hold what was written to it")
+            raise CheckFailedError("a file does not hold what was written to it")
 
 
 CHECKS: dict[str, Callable[[], str]] = {

@@ -4,6 +4,7 @@ import fcntl
 import logging.config
 import os
 import re
+from collections.abc import MutableMapping
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -22,7 +23,7 @@ URL_PASSWORD = re.compile(r"(\w+://[^:/\s]*:)[^@/\s]+@")
 _files: dict[tuple[Path, str, int], tuple[Path, IO[bytes]]] = {}
 
 
-def redact(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace tokens, passwords and keys in every text of a log event."""
     for key, value in event.items():
         if isinstance(value, str):

@@ -48,7 +48,7 @@ class TrainParams(Strict):
     target = serializers.RegexField(COLUMN, required=False)
     views = names()
     estimator = serializers.RegexField(NAME, required=False)
-    params = serializers.DictField(child=serializers.JSONField(), required=False)
+    params = serializers.DictField(child=serializers.JSONField(allow_null=True), required=False)
     split = serializers.ChoiceField(choices=("time", "random"), required=False)
     test_size = serializers.FloatField(min_value=0.01, max_value=0.9, required=False)
     seed = serializers.IntegerField(min_value=0, max_value=2**32 - 1, required=False)
@@ -70,8 +70,8 @@ class ScoreParams(Strict):
     """Params of a batch-scoring run; files are named below the inbox and the outbox of the installation."""
 
     model = serializers.RegexField(SPEC)
-    input = serializers.CharField(max_length=150)
-    output = serializers.CharField(max_length=150, required=False)
+    input = serializers.CharField(max_length=150, trim_whitespace=False)
+    output = serializers.CharField(max_length=150, required=False, trim_whitespace=False)
     chunk_rows = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     only_predictions = serializers.BooleanField(required=False)
 
@@ -106,7 +106,7 @@ class DriftParams(Strict):
     model = serializers.RegexField(SPEC)
     window_hours = serializers.FloatField(min_value=0.01, max_value=24 * 366, required=False)
     method = serializers.ChoiceField(choices=("psi", "ks", "wasserstein", "jensenshannon"), required=False)
-    current = serializers.RegexField(FILE, required=False)
+    current = serializers.RegexField(FILE, required=False, trim_whitespace=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         current = attrs.pop("current", None)

@@ -1,7 +1,6 @@
 """Time as the database tells it, so that workers with other clocks agree."""
 
 from datetime import UTC, datetime, timedelta
-
 from typing import Any
 
 from django.db import connection
@@ -11,7 +10,7 @@ from django.db.models.functions import Now
 SQLITE_NOW = "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
 
-def from_now(seconds: float) -> ExpressionWrapper[Any]:
+def from_now(seconds: float) -> "ExpressionWrapper[Any]":
     """Return the expression for a time so many seconds from now; negative is past."""
     step = Value(timedelta(seconds=seconds), output_field=DurationField())
     return ExpressionWrapper(Now() + step, output_field=DateTimeField())

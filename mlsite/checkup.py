@@ -1,0 +1,115 @@
+"""What the doctor looks at, beyond what the health page shows every few seconds."""
+
+import re
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from django.conf import settings
+from django.db import connection
+
+from mlsite.health import Check, CheckFailedError, check_broker, check_cache, check_database, check_storage, run_check
+from mlsite.serving import pending_migrations
+from models_store.adapters.keys import sign, trusted_keys, verify
+from models_store.errors import NoSigningKeyError
+from pipeline.adapters.clock import database_now
+
+MAX_CLOCK_SKEW_S = 5
+MIN_FREE_BYTES = 500 * 1024 * 1024
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)(?:\s*;\s*([^\\]+))?", re.MULTILINE)
+
+
+def check_config() -> str:
+    """Say which configuration is in force; a process with a wrong one has not come this far."""
+    return f"{settings.CONFIG.app_env}, {len(settings.CONFIG.keys())} keys, all known and safe"
+
+
+def check_integrity() -> str:
+    """Have the database check itself, and look for tables of another version."""
+    detail = check_database()
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA integrity_check")
+            found = cursor.fetchone()[0]
+        if found != "ok":
+            raise CheckFailedError(f"integrity_check: {found}; restore a backup")
+        detail = f"sqlite {sqlite3.sqlite_version}, integrity ok"
+    return detail
+
+
+def check_migrations() -> str:
+    """Look for migrations that are not applied."""
+    if pending := pending_migrations():
+        raise CheckFailedError(f"{len(pending)} not applied, first {pending[0]}: run `manage.py migrate`")
+    return "all applied"
+
+
+def check_space() -> str:
+    """Write where everything made at run time lives, and look at the space left."""
+    check_storage()
+    free = shutil.disk_usage(settings.VAR_DIR).free
+    if free < MIN_FREE_BYTES:
+        raise CheckFailedError(
+            f"{free // 1024**2} MB free in {settings.VAR_DIR}, at least {MIN_FREE_BYTES // 1024**2} needed"
+        )
+    return f"writable, {free // 1024**3} GB free"
+
+
+def check_keys() -> str:
+    """Sign something and verify it; a process that only serves verifies with the public keys it has."""
+    trusted = trusted_keys()
+    try:
+        verify(b"doctor", sign(b"doctor"))
+    except NoSigningKeyError:
+        return f"verifies with {len(trusted)} keys, does not sign"
+    return f"signs and verifies, {len(trusted)} keys trusted"
+
+
+def check_clock() -> str:
+    """Compare this machine's clock with the database's, which leases are counted by."""
+    skew = abs((datetime.now(UTC) - database_now()).total_seconds())
+    if skew > MAX_CLOCK_SKEW_S:
+        raise CheckFailedError(f"{skew:.0f} s apart from the database's clock: run a time service")
+    return f"{skew:.1f} s apart from the database's"
+
+
+def check_versions() -> str:
+    """Compare the installed packages with the pinned ones."""
+    pins = [
+        (name, wanted)
+        for name, wanted, condition in PIN.findall((settings.BASE_DIR / "requirements.txt").read_text())
+        if not condition
+    ]
+    wrong = [fault for name, wanted in pins if (fault := _wrong_version(name, wanted))]
+    if wrong:
+        raise CheckFailedError(f"{'; '.join(wrong[:5])}: run `make setup`")
+    return f"Python {sys.version.split()[0]}, {len(pins)} packages as pinned"
+
+
+def _wrong_version(name: str, wanted: str) -> str:
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return f"{name} {wanted} is missing"
+    return "" if found == wanted else f"{name} {wanted} is pinned, {found} is installed"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "config": check_config,
+    "database": check_integrity,
+    "migrations": check_migrations,
+    "broker": check_broker,
+    "cache": check_cache,
+    "storage": check_space,
+    "keys": check_keys,
+    "clock": check_clock,
+    "versions": check_versions,
+}
+
+
+def examine() -> list[Check]:
+    """Run every check."""
+    return [run_check(name, check) for name, check in CHECKS.items()]
