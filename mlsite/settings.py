@@ -1,5 +1,6 @@
 """Django's settings, derived from the typed configuration in mlsite/config."""
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,10 @@ from mlsite import config
 from mlsite.config.load import EXIT_CONFIG
 from mlsite.logs import logging_config
 from mlsite.secrets import dev_secret
+
+# Before scikit-learn is imported. Its threads wait for each other by spinning, which costs a busy machine seven times
+# the work: gradient boosting on 245,000 rows took 143 s beside other processes, and 16 s with sleeping threads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 try:
     CONFIG = config.load()
