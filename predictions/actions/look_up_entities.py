@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from features.adapters.online import read_online
 from predictions.adapters.loading import LoadedVersion
+from predictions.core.entities import check_served, entity_rows
 from predictions.core.inputs import Columns
-from predictions.errors import EntitiesNotServedError
 
 
 def look_up_entities(loaded: LoadedVersion, keys: Sequence[str]) -> Columns:
@@ -15,13 +16,25 @@ def look_up_entities(loaded: LoadedVersion, keys: Sequence[str]) -> Columns:
     loaded : LoadedVersion
         The version that answers.
     keys : sequence of str
-        Entity keys.
+        Entity keys, as the model's feature views name them.
+
+    Returns
+    -------
+    Columns
+        One row per key; what is missing or expired follows the model's policy for missing values.
 
     Raises
     ------
     EntitiesNotServedError
-        If the model was not trained on feature views.
+        If one key can't name all the model needs.
+    NotMaterializedError
+        If a view has no online values yet.
+    InvalidRequestError
+        If a value is missing that the model can't do without.
     """
-    raise EntitiesNotServedError(
-        f"{loaded.model}@{loaded.number} takes no entities: send data or records", model=loaded.model
-    )
+    name = f"{loaded.model}@{loaded.number}"
+    check_served(name, loaded.plan.columns, loaded.views)
+    # The limit on rows comes before the look-up, which costs more than the check.
+    loaded.plan.check_count(len(keys))
+    values = [[row.values for row in read_online(view.spec, keys)] for view in loaded.views]
+    return loaded.plan.from_rows(entity_rows(loaded.plan.columns, loaded.views, keys, values))

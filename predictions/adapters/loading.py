@@ -14,6 +14,7 @@ from models_store.models import ModelVersion
 from predictions import metrics
 from predictions.adapters.cache import PredictionCache
 from predictions.adapters.runtime import OnnxRuntime, Runtime, SklearnRuntime
+from predictions.core.entities import ServedView
 from predictions.core.inputs import Columns, InputLimits, InputPlan
 from predictions.errors import ModelLoadError
 
@@ -34,7 +35,7 @@ class LoadedVersion:
     runtime: Runtime
     plan: InputPlan
     classes: tuple[Any, ...]
-    views: tuple[str, ...]
+    views: tuple[ServedView, ...]
     max_depth: int
     loaded_at: datetime
     cache: PredictionCache
@@ -57,7 +58,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         runtime=runtime,
         plan=plan,
         classes=tuple(version.output_schema.get("classes") or ()),
-        views=tuple(version.snapshot.views.values_list("name", flat=True)) if version.snapshot else (),
+        views=_views(version),
         max_depth=config.security.max_depth,
         loaded_at=timezone.now(),
         cache=PredictionCache(config.model.cache_size),
@@ -74,6 +75,19 @@ def input_limits() -> InputLimits:
         max_rows=config.security.max_rows,
         max_string=config.security.max_string,
         nan_replacement=config.nan_replacement,
+    )
+
+
+def _views(version: ModelVersion) -> tuple[ServedView, ...]:
+    if version.snapshot is None:
+        return ()
+    return tuple(
+        ServedView(
+            spec=f"{view.name}@{view.version}",
+            entity=tuple(view.entity_columns),
+            features=tuple(aggregation["name"] for aggregation in view.aggregations),
+        )
+        for view in version.snapshot.views.order_by("name")
     )
 
 

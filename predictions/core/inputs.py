@@ -96,7 +96,7 @@ class InputPlan:
             If there are more rows than one request may hold.
         """
         if limited:
-            self._check_count(len(rows))
+            self.check_count(len(rows))
         width = len(self.names)
         for number, row in enumerate(rows):
             if not isinstance(row, list | tuple):
@@ -124,7 +124,7 @@ class InputPlan:
             If there are more records than one request may hold.
         """
         if limited:
-            self._check_count(len(records))
+            self.check_count(len(records))
         rows = []
         for number, record in enumerate(records):
             if not isinstance(record, Mapping):
@@ -136,7 +136,14 @@ class InputPlan:
             rows.append([record[name] for name in self.names])
         return self._columns(rows)
 
-    def _check_count(self, count: int) -> None:
+    def check_count(self, count: int) -> None:
+        """Refuse more rows than one request may hold.
+
+        Raises
+        ------
+        TooManyRowsError
+            If there are more.
+        """
         if count > self.limits.max_rows:
             raise TooManyRowsError(
                 f"{count} rows are too many: one request may hold {self.limits.max_rows}",
