@@ -19,10 +19,10 @@ from predictions import engine
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.frames import check_rows
 from predictions.core.inputs import Columns
+from predictions.errors import InvalidRequestError, ScoringError
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
-INVALID, UNSCORED = "invalid_input", "scoring_failed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,8 +123,8 @@ def _score(who: Who, requests: Sequence[Request], actor: str) -> tuple[list[_Sco
     checked = check_rows(who.loaded.plan, [request.row for request in requests])
     scored = score_many(who.loaded, checked.frame)
     latency_ms = (time.perf_counter() - started) * 1000
-    refused = [(place, INVALID, reason) for place, reason in checked.rejected.items()]
-    refused += [(checked.kept[place], UNSCORED, reason) for place, reason in scored.failed.items()]
+    refused = [(place, InvalidRequestError.code, reason) for place, reason in checked.rejected.items()]
+    refused += [(checked.kept[place], ScoringError.code, reason) for place, reason in scored.failed.items()]
     dead = {
         requests[place].message.prediction_id: dead_letter(requests[place].message, code, reason)
         for place, code, reason in refused

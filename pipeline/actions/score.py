@@ -100,7 +100,7 @@ def score(
         )
     report(100, "done")
     return ScoreResult(
-        run=run_id,
+        run=str(run_id) if run_id else None,
         rows=rows,
         rejected=rejected,
         seconds=round(seconds, 3),

@@ -5,6 +5,7 @@ import json
 import os
 import uuid
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -47,8 +48,12 @@ class JsonlSource:
         self._dead = output.with_name(f"{output.name}.dead")
         self._sidecar = output.with_name(f"{output.name}.offset")
         self._lock = self._locked(output)
-        self._files: list[BinaryIO] = []
-        self.recover()
+        self._files = ExitStack()
+        try:
+            self.recover()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -60,9 +65,8 @@ class JsonlSource:
 
     def close(self) -> None:
         """Close the files and let another process in."""
-        for file in (*self._files, self._lock):
-            file.close()
-        self._files = []
+        self._files.close()
+        self._lock.close()
 
     @property
     def ready(self) -> bool:
@@ -71,14 +75,12 @@ class JsonlSource:
 
     def recover(self) -> None:
         """Go back to the committed position: cut off what was written behind it."""
-        for file in self._files:
-            file.close()
+        self._files.close()
         self._position = self._read_position()
-        self._input = self._path.open("rb")
-        self._out = self._cut(self._output, self._position.output_bytes)
-        self._dead_out = self._cut(self._dead, self._position.dead_bytes)
-        self._files = [self._input, self._out, self._dead_out]
+        self._input: BinaryIO = self._files.enter_context(self._path.open("rb"))
         self._check_input()
+        self._out = self._files.enter_context(self._cut(self._output, self._position.output_bytes))
+        self._dead_out = self._files.enter_context(self._cut(self._dead, self._position.dead_bytes))
         self._line, self._byte = self._position.line, self._position.byte
         self._last, self._last_start = b"", self._byte
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ class ScoreResult:
 
     Parameters
     ----------
-    run : UUID, optional
+    run : str, optional
         The run it was done in.
     rows, rejected : int
         Rows scored, and rows refused with a reason.
@@ -36,7 +35,7 @@ class ScoreResult:
         Who answered, as MODEL@N.
     """
 
-    run: UUID | None
+    run: str | None
     rows: int
     rejected: int
     seconds: float
@@ -162,17 +161,18 @@ def output_table(
     pyarrow.Table of n rows
         The same columns and types whatever the chunk holds.
     """
-    table = pa.table({}) if plan.only_predictions else source
-    columns: list[tuple[str, Any]] = [(PREDICTION, pa.array(predictions, _label_type(plan.classes)))]
+    columns: dict[str, Any] = (
+        {} if plan.only_predictions else dict(zip(source.column_names, source.columns, strict=True))
+    )
+    columns[PREDICTION] = pa.array(predictions, _label_type(plan.classes))
     if plan.classes:
-        shares = np.full((len(rows), len(plan.classes)), np.nan) if probabilities is None else np.array(probabilities)
+        none = np.full((len(rows), len(plan.classes)), np.nan)
+        shares = none if probabilities is None else np.array(probabilities, np.float64)
         names = plan.added()[1 : 1 + len(plan.classes)]
-        columns += [(name, np.asarray(shares[:, i], dtype=np.float64)) for i, name in enumerate(names)]
-    columns.append((VERSION, pa.array([plan.model_version] * len(rows), pa.string())))
-    columns.append((ROW, pa.array(rows, pa.int64())))
-    for name, values in columns:
-        table = table.append_column(name, pa.chunked_array([pa.array(values)]))
-    return table
+        columns |= {name: pa.array(shares[:, i], pa.float64()) for i, name in enumerate(names)}
+    columns[VERSION] = pa.array([plan.model_version] * len(rows), pa.string())
+    columns[ROW] = pa.array(rows, pa.int64())
+    return pa.table(columns)
 
 
 def _label_type(classes: Sequence[Any]) -> pa.DataType:

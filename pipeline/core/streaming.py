@@ -189,7 +189,7 @@ def dead_letter(message: Message, code: str, reason: str) -> Answer:
     """
     raw = message.value
     text = None if raw is None else raw[:MAX_DEAD_BYTES].decode("utf-8", "replace")
-    body = {"error": reason, "code": code, "source": message.position(), "value": text}
+    body: dict[str, Any] = {"error": reason, "code": code, "source": message.position(), "value": text}
     if message.key is not None:
         body["key"] = _text_key(message.key)
     if raw is not None and len(raw) > MAX_DEAD_BYTES:
