@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from features.core.schema import Column, parse_columns
+from features.core.schema import Column, Dtype, parse_columns
 from features.core.windows import ViewDefinition, parse_view
 from features.errors import UnknownDatasetError, UnknownDatasetVersionError, UnknownFeatureViewError
 from features.ground.errors import bounded
@@ -83,7 +83,7 @@ class Dataset(models.Model):
         """Return the contract's columns."""
         return parse_columns(self.schema)
 
-    def dtypes(self) -> dict[str, str]:
+    def dtypes(self) -> dict[str, Dtype]:
         """Return the dtype of each column."""
         return {column.name: column.dtype for column in self.columns()}
 

@@ -100,14 +100,15 @@ def agreed_contract(
 
 
 def _given(schema: Mapping[str, Any] | Sequence[Mapping[str, Any]], roles: ColumnRoles) -> Contract:
-    body = schema if isinstance(schema, Mapping) else {"columns": schema}
+    body: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {"columns": schema}
     policy = {"max_rejected": float(body["max_rejected"])} if "max_rejected" in body else {}
     return Contract(columns=with_roles(parse_columns(body["columns"]), roles), policy=policy)
 
 
 def _inferred(rows: RowSource) -> tuple[Column, ...]:
-    guesses = [ColumnGuess(name) for name in rows.column_names()]
-    for chunk in rows.chunks():
+    names = rows.column_names()
+    guesses = [ColumnGuess(name) for name in names]
+    for chunk in rows.chunks(names):
         for guess in guesses:
             guess.update(chunk.table.column(guess.name).combine_chunks())
     if not any(guess.rows for guess in guesses):

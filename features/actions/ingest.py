@@ -5,50 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
-
+from features.actions.add_version import IngestResult, add_version, as_result, preview, same_bytes
 from features.actions.contract import Contract, agreed_contract
-from features.adapters import delta
 from features.adapters.generated import Generated
 from features.adapters.reading import Files, ReadOptions
-from features.adapters.staging import Staging, staged_rows, staging
+from features.adapters.staging import Staging, staging
 from features.core.checks import RowChecker
 from features.core.schema import ColumnRoles
 from features.core.sources import RowSource, check_columns, check_types
-from features.errors import DatasetChangedError, EmptyFileError, TooManyRejectedError
+from features.errors import EmptyFileError, TooManyRejectedError
 from features.ground.errors import bounded
 from features.ground.progress import Report, silent
 from features.models import Dataset, DatasetVersion
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IngestResult:
-    """What an ingestion added, or would add.
-
-    Parameters
-    ----------
-    dataset : str
-        The dataset's name.
-    version : int
-        Number of the dataset version that holds the rows.
-    fingerprint : str
-        sha256 of the bytes and of how they were read.
-    rows_read, rows_valid, rows_rejected : int
-        Counts of rows.
-    reasons : dict of str to int
-        Rejected rows by rule; a row with two faults counts under both.
-    created : bool
-        False where these bytes were there already, or nothing was to be written.
-    """
-
-    dataset: str
-    version: int
-    fingerprint: str
-    rows_read: int
-    rows_valid: int
-    rows_rejected: int
-    reasons: dict[str, int]
-    created: bool
 
 
 def ingest(
@@ -163,29 +131,26 @@ def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: R
     found = rows.column_names()
     report(10, "agreeing on the schema")
     contract = agreed_contract(name, known, rows, wanted.roles, wanted.schema)
-    check_columns(rows.label, found, contract.columns)
-    if seen := _same_bytes(known, rows.fingerprint):
-        return _result(seen, created=False)
+    check_columns(rows.label, found, contract.columns, ragged=rows.ragged)
+    if seen := same_bytes(known, rows.fingerprint):
+        return as_result(seen, created=False)
     with staging(contract.columns, rows.fingerprint) as staged:
         _stage(rows, contract, staged, report)
         _check_share(rows.label, staged, contract.allowed_share(wanted.max_rejected))
         if wanted.dry_run:
-            return _preview(name, known, staged)
+            return preview(name, known, staged)
         report(80, "writing the rows")
-        return _store(name, rows, contract, staged, actor=actor)
-
-
-def _same_bytes(dataset: Dataset | None, fingerprint: str) -> DatasetVersion | None:
-    return DatasetVersion.objects.filter(dataset=dataset, fingerprint=fingerprint).first() if dataset else None
+        return add_version(name, rows, contract, staged, actor=actor)
 
 
 def _stage(rows: RowSource, contract: Contract, staged: Staging, report: Report) -> None:
     checker = RowChecker(contract.columns)
-    for chunk in rows.chunks():
+    names = [column.name for column in contract.columns]
+    for place, chunk in enumerate(rows.chunks(names)):
         if rows.typed:
             check_types(rows.label, chunk.table.schema, contract.columns)
         staged.add(chunk, checker.check(chunk.table))
-        report(40, "checking rows")
+        report(min(20 + 3 * place, 75), "checking rows")
     staged.close()
     if staged.rows_valid + staged.rows_rejected == 0:
         raise EmptyFileError(f"{rows.label} holds no row below its header; expected at least one")
@@ -206,71 +171,4 @@ def _check_share(label: str, staged: Staging, allowed: float) -> None:
         rows_rejected=staged.rows_rejected,
         max_rejected=allowed,
         reasons=dict(staged.reasons),
-    )
-
-
-def _store(name: str, rows: RowSource, contract: Contract, staged: Staging, *, actor: str) -> IngestResult:
-    with delta.one_writer(name):
-        known = Dataset.objects.filter(name=name).first()
-        if known and known.schema != contract.as_json():
-            raise DatasetChangedError(f"the schema of {name!r} changed while the rows were checked; ask again")
-        # Another process may have brought the same bytes while these were being checked.
-        if seen := _same_bytes(known, rows.fingerprint):
-            return _result(seen, created=False)
-        last = DatasetVersion.objects.filter(dataset=known).order_by("-number").first() if known else None
-        if staged.rows_rejected:
-            with staged_rows(staged.rejected_path) as rejected:
-                delta.put_in_quarantine(name, rows.fingerprint, rejected)
-        with staged_rows(staged.valid_path) as valid:
-            about = {"fingerprint": rows.fingerprint, "actor": actor}
-            version = delta.append(name, valid, after=last.delta_version if last else None, about=about)
-        return _result(_record(name, rows, contract, staged, delta_version=version, actor=actor), created=True)
-
-
-def _record(
-    name: str, rows: RowSource, contract: Contract, staged: Staging, *, delta_version: int, actor: str
-) -> DatasetVersion:
-    with transaction.atomic(durable=True):
-        dataset, _ = Dataset.objects.select_for_update().get_or_create(name=name, defaults=contract.dataset_fields())
-        last = dataset.versions.order_by("-number").first()
-        return DatasetVersion.objects.create(
-            dataset=dataset,
-            number=last.number + 1 if last else 1,
-            delta_version=delta_version,
-            fingerprint=rows.fingerprint,
-            rows_valid=staged.rows_valid,
-            rows_rejected=staged.rows_rejected,
-            rows_total=(last.rows_total if last else 0) + staged.rows_valid,
-            reasons=dict(staged.reasons),
-            first_event_at=staged.first_event_at,
-            last_event_at=staged.last_event_at,
-            source=rows.label,
-            actor=actor,
-        )
-
-
-def _result(version: DatasetVersion, *, created: bool) -> IngestResult:
-    return IngestResult(
-        dataset=version.dataset.name,
-        version=version.number,
-        fingerprint=version.fingerprint,
-        rows_read=version.rows_valid + version.rows_rejected,
-        rows_valid=version.rows_valid,
-        rows_rejected=version.rows_rejected,
-        reasons=version.reasons,
-        created=created,
-    )
-
-
-def _preview(name: str, known: Dataset | None, staged: Staging) -> IngestResult:
-    last = known.versions.order_by("-number").first() if known else None
-    return IngestResult(
-        dataset=name,
-        version=last.number + 1 if last else 1,
-        fingerprint=staged.fingerprint,
-        rows_read=staged.rows_valid + staged.rows_rejected,
-        rows_valid=staged.rows_valid,
-        rows_rejected=staged.rows_rejected,
-        reasons=dict(staged.reasons),
-        created=False,
     )

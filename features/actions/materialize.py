@@ -155,7 +155,7 @@ def _flip(view: FeatureView, snapshot: FeatureSnapshot) -> None:
     """Serve the new values; keep the ones before them for readers on their way, drop older and unfinished ones."""
     with transaction.atomic(durable=True):
         locked = FeatureView.objects.select_for_update(of=("self",)).get(pk=view.pk)
-        kept = {snapshot.pk, locked.live_snapshot_id}
+        kept = {pk for pk in (snapshot.pk, locked.live_snapshot_id) if pk is not None}
         locked.live_snapshot = snapshot
         locked.save(update_fields=["live_snapshot"])
         old = FeatureSnapshot.objects.filter(views=view, kind=FeatureSnapshot.Kind.ONLINE, pk__lt=snapshot.pk)

@@ -12,7 +12,7 @@ from features.adapters.delta import read_table
 from features.adapters.engine import values_at
 from features.adapters.snapshots import store_rows
 from features.core.fingerprint import table_digest
-from features.core.schema import Column, check_names
+from features.core.schema import Column, Dtype, check_names
 from features.core.windows import result_dtype
 from features.errors import DefinitionError, EmptyFileError, SchemaError
 from features.ground.errors import bounded
@@ -121,7 +121,7 @@ def _joined(
     return table, [*columns, *made]
 
 
-def _column(name: str, dtype: Any) -> Column:
+def _column(name: str, dtype: Dtype) -> Column:
     return Column(name=name, dtype=dtype, nullable=True, role="feature")
 
 

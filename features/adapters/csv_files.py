@@ -68,7 +68,8 @@ def csv_chunks(
     try:
         reader = pyarrow.csv.open_csv(path, **options)
     except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
+        # Nothing below the header, with or without an end of line.
+        if "Empty CSV" in str(error) or "Could not skip initial" in str(error):
             return
         raise
     yield from _numbered(reader, missing, bad, before)

@@ -72,15 +72,12 @@ def _rewind(path: Path, after: int | None) -> None:
 def put_in_quarantine(dataset: str, fingerprint: str, rows: pa.RecordBatchReader) -> None:
     """Store the refused rows of one ingestion in one commit, in the place of any with the same fingerprint."""
     path = str(quarantine_path(dataset))
-    known = DeltaTable.is_deltatable(path)
-    write_deltalake(
-        path,
-        rows,
-        mode="overwrite" if known else "append",
-        predicate=f"fingerprint = '{fingerprint}'" if known else None,
-        partition_by=["fingerprint"],
-        commit_properties=CommitProperties(custom_metadata={"fingerprint": fingerprint}),
-    )
+    about = CommitProperties(custom_metadata={"fingerprint": fingerprint})
+    if DeltaTable.is_deltatable(path):
+        predicate = f"fingerprint = '{fingerprint}'"
+        write_deltalake(path, rows, mode="overwrite", predicate=predicate, commit_properties=about)
+    else:
+        write_deltalake(path, rows, partition_by=["fingerprint"], commit_properties=about)
 
 
 def read_table(dataset: str, version: int, columns: Sequence[str] | None = None) -> pa.Table:

@@ -25,7 +25,10 @@ MICROSECONDS = pa.int64()
 @contextmanager
 def engine() -> Iterator[Frames]:
     """Give the function that hands tables to the engine."""
-    settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": str(var_path("staging", "duckdb"))}
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY_LIMIT,
+        "temp_directory": str(var_path("staging", "duckdb")),
+    }
     with duckdb.connect(config=settings) as connection:
 
         def frame(table: pa.Table) -> nw.LazyFrame[Any]:

@@ -19,6 +19,7 @@ class Generated:
     """Rows that follow a schema; the same seed gives the same rows."""
 
     typed = True
+    ragged = False
 
     def __init__(self, columns: Sequence[Column], rows: int, seed: int, after: datetime | None) -> None:
         if not 1 <= rows <= MAX_ROWS:
@@ -31,7 +32,7 @@ class Generated:
         """Return the names of the schema's columns."""
         return [column.name for column in self.columns]
 
-    def chunks(self) -> Iterator[RawChunk]:
+    def chunks(self, columns: Sequence[str]) -> Iterator[RawChunk]:
         """Yield the rows."""
         for first in range(0, self.rows, CHUNK_ROWS):
             count = min(CHUNK_ROWS, self.rows - first)

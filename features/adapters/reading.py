@@ -68,6 +68,7 @@ class Files:
             raise HeaderError("a file without a header needs the names of its columns: --columns a,b,…")
         self.formats = {path: read.format or _format(path) for path in self.files}
         self.typed = set(self.formats.values()) == {"parquet"}
+        self.ragged = set(self.formats.values()) == {"jsonl"}
         self.fingerprint = digest({"files": [self._sha256(path) for path in self.files], "read": asdict(read)})
 
     def _sha256(self, path: Path) -> str:
@@ -86,16 +87,16 @@ class Files:
         return total.hexdigest()
 
     def column_names(self) -> list[str]:
-        """Return the names of the columns, the same in all files."""
+        """Return the names of the columns, the same in all files unless each row has its own."""
         found = [self._names(path) for path in self.files]
         for path, names in zip(self.files, found, strict=True):
             try:
                 check_names(names)
             except SchemaError as error:
                 raise HeaderError(f"{path.name}: {error.message}", file=path.name, **error.fields) from error
-            if set(names) != set(found[0]):
+            if set(names) != set(found[0]) and not self.ragged:
                 raise ColumnsError(f"{path.name} has other columns than {self.files[0].name}: {bounded(names)}")
-        return found[0]
+        return list(dict.fromkeys(name for names in found for name in names))
 
     def _names(self, path: Path) -> list[str]:
         if self.formats[path] == "csv":
@@ -104,12 +105,12 @@ class Files:
             return json_names(path)
         return parquet_names(path)
 
-    def chunks(self) -> Iterator[RawChunk]:
+    def chunks(self, columns: Sequence[str]) -> Iterator[RawChunk]:
         """Yield all rows of all files, in order; numbers go on from file to file."""
         rows = 0
         for path in self.files:
             try:
-                for chunk in self._chunks(path, rows):
+                for chunk in self._chunks(path, columns, rows):
                     last = max([*chunk.rows[-1:], *(bad.row for bad in chunk.malformed)], default=rows)
                     rows = max(rows, int(last))
                     yield chunk
@@ -117,14 +118,14 @@ class Files:
                 text = bounded(str(error).splitlines()[0], 200)
                 raise UnreadableFileError(f"{path.name} can't be read as {self.formats[path]}: {text}") from error
 
-    def _chunks(self, path: Path, before: int) -> Iterator[RawChunk]:
+    def _chunks(self, path: Path, columns: Sequence[str], before: int) -> Iterator[RawChunk]:
         missing = self.read.na
         if self.formats[path] == "csv":
             names = self._names(path)
             missing = CSV_MISSING if missing is None else missing
             return csv_chunks(path, names, missing, header=self.read.header, before=before)
         if self.formats[path] == "jsonl":
-            return json_chunks(path, self._names(path), missing or (), before=before)
+            return json_chunks(path, columns, missing or (), before=before)
         return parquet_chunks(path, missing or (), before=before)
 
 

@@ -28,7 +28,7 @@ def store_rows(table: pa.Table, fingerprint: str) -> str:
         _write(table, temporary / FILE)
         # A folder without its file is what a damaged disk leaves; a new one takes its place.
         shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        temporary.replace(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -81,7 +81,7 @@ def _from_typed(values: pa.Array, dtype: Dtype) -> pa.Array:
         whole = pc.and_(pc.equal(values, pc.round(values)), pc.less(pc.abs(values), 2.0**53))
         return pc.if_else(whole, values, None).cast(target)
     if dtype == "integer" and pa.types.is_uint64(values.type):
-        return pc.if_else(pc.less_equal(values, 2**63 - 1), values, None).cast(target)
+        return pc.if_else(pc.less_equal(values, pa.scalar(2**63 - 1, pa.uint64())), values, None).cast(target)
     if dtype == "timestamp" and pa.types.is_timestamp(values.type) and values.type.tz is None:
         return values.cast(NAIVE, safe=False).cast(target)
     return values.cast(target, safe=False)
@@ -117,7 +117,8 @@ def _cast_what_fits(values: pa.Array, cast: Callable[[pa.Array], pa.Array], patt
         return cast(values)
     except pa.ArrowInvalid:
         shaped = pc.if_else(pc.match_substring_regex(values, pattern), values, None)
-    return _cast_halves(shaped, cast)
+    # Arrow knows no leading plus.
+    return _cast_halves(pc.replace_substring_regex(shaped, r"^\+", ""), cast)
 
 
 def _cast_halves(values: pa.Array, cast: Callable[[pa.Array], pa.Array]) -> pa.Array:

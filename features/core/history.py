@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from features.core.extremes import least_in_force
 from features.core.measures import feature_values, measure
 from features.core.point_in_time import AT, EVENT, KNOWN, RANK, ROW, in_force, newest_known, ranked
-from features.core.schema import ARROW_TYPES
+from features.core.schema import ARROW_TYPES, Dtype
 from features.core.windows import Aggregation, ViewDefinition, result_dtype
 
 Frames = Callable[[pa.Table], nw.LazyFrame[Any]]
@@ -22,7 +22,7 @@ SUMMED = ("count", "sum", "mean", "share", "std")
 
 
 def view_values(
-    view: ViewDefinition, labels: pa.Table, events: pa.Table, dtypes: Mapping[str, str], frames: Frames
+    view: ViewDefinition, labels: pa.Table, events: pa.Table, dtypes: Mapping[str, Dtype], frames: Frames
 ) -> pa.Table:
     """Compute a view's features as of each label's own time.
 
@@ -34,7 +34,7 @@ def view_values(
         Entity columns and `__at`, the asking time in microseconds.
     events : pyarrow.Table
         Entity columns, `__event` and `__known` in microseconds, and the aggregated columns; no missing key or time.
-    dtypes : mapping of str to str
+    dtypes : mapping of name to dtype
         The dtypes of the view's dataset.
     frames : callable
         Hands a table to the engine and returns a lazy frame of it.
@@ -65,7 +65,7 @@ def _sums(
     labels: nw.LazyFrame[Any],
     events: nw.LazyFrame[Any],
     table: pa.Table,
-    dtypes: Mapping[str, str],
+    dtypes: Mapping[str, Dtype],
 ) -> dict[str, pa.ChunkedArray]:
     if not wanted:
         return {}
@@ -130,7 +130,8 @@ def _extremes(view: ViewDefinition, labels: pa.Table, events: pa.Table) -> dict[
 
 
 def _numpy(table: pa.Table, name: str) -> IntArray:
-    return table[name].to_numpy()
+    values: IntArray = table[name].to_numpy()
+    return values
 
 
 def _codes(entity: Sequence[str], labels: pa.Table, events: pa.Table) -> tuple[IntArray, IntArray]:

@@ -159,7 +159,7 @@ def _holds(column: nw.Expr, condition: str, *, numeric: bool) -> nw.Expr:
         raise ValueError(f"not a condition: {condition}")
     sign, text = match[1], match[2].strip("'\"")
     other: Any = float(text) if numeric else text
-    comparisons = {
+    comparisons: dict[str, nw.Expr] = {
         ">=": column >= other, "<=": column <= other, ">": column > other,
         "<": column < other, "==": column == other, "!=": column != other,
     }  # fmt: skip

@@ -43,22 +43,26 @@ class RawChunk:
 
 
 class RowSource(Protocol):
-    """Rows to ingest: a file, several, or generated ones."""
+    """Rows to ingest: a file, several, or generated ones.
+
+    `typed` rows have columns of one type throughout; `ragged` rows have each their own columns, as objects do.
+    """
 
     label: str
     typed: bool
+    ragged: bool
     fingerprint: str
 
     def column_names(self) -> Sequence[str]:
         """Return the names of the columns the rows have."""
         ...
 
-    def chunks(self) -> Iterator[RawChunk]:
-        """Yield all rows, in order."""
+    def chunks(self, columns: Sequence[str]) -> Iterator[RawChunk]:
+        """Yield all rows, in order; a ragged row may have no other than these columns."""
         ...
 
 
-def check_columns(label: str, found: Sequence[str], columns: Sequence[Column]) -> None:
+def check_columns(label: str, found: Sequence[str], columns: Sequence[Column], *, ragged: bool = False) -> None:
     """Refuse a source whose columns are not those of the contract; their order may differ.
 
     Raises
@@ -68,7 +72,8 @@ def check_columns(label: str, found: Sequence[str], columns: Sequence[Column]) -
     """
     wanted = [column.name for column in columns]
     missing = [name for name in wanted if name not in set(found)]
-    unexpected = [name for name in found if name not in set(wanted)]
+    # Where each row has its own columns, a row that has one too many is refused by itself.
+    unexpected = [] if ragged else [name for name in found if name not in set(wanted)]
     if missing or unexpected:
         text = "; ".join(
             f"{what}: {bounded(', '.join(names))}"

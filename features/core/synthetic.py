@@ -74,10 +74,10 @@ def _values(
     if column.allowed is not None or column.dtype == "string":
         choices = np.array(column.allowed or _names(column))
         places = random.integers(0, len(choices), count)
-        return choices[places], places / len(choices) - 0.5
+        return choices[places], (places / len(choices) - 0.5).astype(np.float64)
     if column.dtype == "boolean":
         values = random.random(count) < 0.5
-        return values, values - 0.5
+        return values, values.astype(np.float64) - 0.5
     if column.dtype == "timestamp":
         return np.datetime64(START.replace(tzinfo=None), "us") + random.integers(
             0, 86_400, count

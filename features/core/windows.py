@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from features.core.schema import Dtype
 from features.errors import DefinitionError
 from features.ground.canonical import digest
 from features.ground.errors import bounded
@@ -152,7 +153,8 @@ def _aggregation(item: Mapping[str, Any]) -> Aggregation:
         or item.keys() - fields.keys()
     ):
         raise DefinitionError(f"a feature has name, column, function, window and condition; got {bounded(item)}")
-    feature = Aggregation(**{"column": "", **{key: str(value) for key, value in item.items()}})
+    values: dict[str, Any] = {"column": "", **{key: str(value) for key, value in item.items()}}
+    feature = Aggregation(**values)
     seconds(feature.window)
     if not feature.name.isprintable() or not feature.name.strip() or len(feature.name) > 200:
         raise DefinitionError(f"a feature's name is 1 to 200 printable characters; got {bounded(repr(feature.name))}")
@@ -168,14 +170,14 @@ def _aggregation(item: Mapping[str, Any]) -> Aggregation:
     return feature
 
 
-def check_columns(view: ViewDefinition, dtypes: Mapping[str, str]) -> None:
+def check_columns(view: ViewDefinition, dtypes: Mapping[str, Dtype]) -> None:
     """Refuse a view whose columns are not in its dataset or can't be aggregated so.
 
     Parameters
     ----------
     view : ViewDefinition
         What was declared.
-    dtypes : mapping of str to str
+    dtypes : mapping of name to dtype
         The dataset's columns.
 
     Raises
@@ -200,7 +202,7 @@ def check_columns(view: ViewDefinition, dtypes: Mapping[str, str]) -> None:
             raise DefinitionError(f"{text}; the column holds {dtype}")
 
 
-def result_dtype(feature: Aggregation, dtypes: Mapping[str, str]) -> str:
+def result_dtype(feature: Aggregation, dtypes: Mapping[str, Dtype]) -> Dtype:
     """Return the dtype of a feature's values, given those of the dataset's columns."""
     if feature.function == "count":
         return "integer"

@@ -18,11 +18,11 @@ class Command(ActionCommand):
     def act(self, **options: Any) -> dict[str, Any]:
         if options["name"]:
             return _one(Dataset.objects.named(options["name"]))
-        counted = Dataset.objects.annotate(version_count=Count("versions"), rows=Max("versions__rows_total"))
+        counted = Dataset.objects.annotate(versions_made=Count("versions"), rows=Max("versions__rows_total"))
+        listed = counted.values("name", "versions_made", "rows")
         return {
             "datasets": [
-                {"name": found.name, "columns": len(found.schema), "versions": found.version_count, "rows": found.rows}
-                for found in counted
+                {"name": one["name"], "versions": one["versions_made"], "rows": one["rows"] or 0} for one in listed
             ]
         }
 
