@@ -74,8 +74,7 @@ def _options() -> dict[str, Any]:
 @setup_logging.connect  # type: ignore[untyped-decorator]  # celery is untyped
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # celery is untyped
 def _use_project_logging(**_: Any) -> None:
-    # Also in each pool process: a forked one must not share its parent's log file.
-    configure(os.environ.get("PROCESS_ROLE"))
+    configure()  # also in each pool process: a forked one must not share its parent's log file
 
 
 folder_broker.register()

@@ -18,7 +18,8 @@ from models_store.errors import NoSigningKeyError
 from pipeline.adapters.clock import database_now
 
 MAX_CLOCK_SKEW_S = 5
-MIN_FREE_BYTES = 500 * 1024 * 1024
+MB = 1024 * 1024
+MIN_FREE_MB = 500
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)(?:\s*;\s*([^\\]+))?", re.MULTILINE)
 
 
@@ -51,11 +52,9 @@ def check_space() -> str:
     """Write where everything made at run time lives, and look at the space left."""
     check_storage()
     free = shutil.disk_usage(settings.VAR_DIR).free
-    if free < MIN_FREE_BYTES:
-        raise CheckFailedError(
-            f"{free // 1024**2} MB free in {settings.VAR_DIR}, at least {MIN_FREE_BYTES // 1024**2} needed"
-        )
-    return f"writable, {free // 1024**3} GB free"
+    if free < MIN_FREE_MB * MB:
+        raise CheckFailedError(f"{free // MB} MB free in {settings.VAR_DIR}, at least {MIN_FREE_MB} needed")
+    return f"writable, {free // MB:,} MB free"
 
 
 def check_keys() -> str:

@@ -118,7 +118,10 @@ def configure(role: str | None = None) -> None:
     from django.conf import settings  # at call time: settings imports this module
 
     role = role or os.environ.get("PROCESS_ROLE")
+    fresh = (settings.VAR_DIR / "logs", role, os.getpid()) not in _files
     logging.config.dictConfig(logging_config(settings.CONFIG, settings.VAR_DIR, role))
+    if role and fresh:
+        logging.getLogger(__name__).info("%s is process %s", role, os.getpid())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -52,7 +52,7 @@ def test_busy_port_is_one_clear_line_and_nothing_starts(tmp_path: Path) -> None:
 
 
 def test_port_that_may_not_be_used_is_named() -> None:
-    with pytest.raises(PortBusyError, match="port 80 on 192.0.2.1 can't be used"):
+    with pytest.raises(PortBusyError, match=r"port 80 on 192\.0\.2\.1 can't be used"):
         refuse_busy_port("192.0.2.1", 80)
 
 

@@ -17,6 +17,8 @@ from pipeline.models import Alert, Run
 ALL = {"minutes": set(range(60)), "hours": set(range(24)), "weekdays": set(range(7))}
 MONTHLY: dict[str, Any] = {"days": set(range(1, 32)), "months": set(range(1, 13))}
 
+WRONG = ['{"kind": "dance"}', "[]", "{}", '{"kind": "noop", "params": 3}', '{"kind": "noop", "x": 1}', "{"]
+
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -104,9 +106,7 @@ def test_crontab_row_of_the_admin_starts_from_when_it_is_first_seen() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    "kwargs", ['{"kind": "dance"}', "[]", "{}", '{"kind": "noop", "params": 3}', '{"kind": "noop", "x": 1}']
-)
+@pytest.mark.parametrize("kwargs", WRONG)
 def test_wrong_row_raises_an_alert_and_stops_no_other(kwargs: str) -> None:
     set_schedule("a wrong one", "noop", {}, every_s=60)
     set_schedule("right one", "noop", {}, every_s=60)
