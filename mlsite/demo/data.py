@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.core.schema import ColumnRoles
 from features.ground.errors import UnavailableError
 
 LATE_MINUTES = 15
@@ -18,6 +19,7 @@ NEW_YORK = "America/New_York"
 CARIBBEAN = "America/Puerto_Rico"  # the four airports that airports.csv lacks
 SECOND_BATCH_FROM = pd.Timestamp("2013-07-01", tz="UTC")
 CORRUPTED_ROWS = 300
+WEATHER_ROLES = ColumnRoles(entity=("origin",), timestamp="observed_at")
 
 
 class DemoDataMissingError(UnavailableError):
