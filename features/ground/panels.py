@@ -99,7 +99,11 @@ class Chart(Panel):
 
     def _series(self, name: str, values: Sequence[float | None], colour: str) -> dict[str, Any]:
         line = {"tension": 0.25, "borderWidth": 2, "pointRadius": 2, "spanGaps": True}
-        dashes = {"borderDash": [6, 5], "borderColor": GREY, "pointRadius": 0} if name in self.dashed else {}
+        dashes = (
+            {"borderDash": [6, 5], "borderColor": GREY, "backgroundColor": GREY, "pointRadius": 0}
+            if name in self.dashed
+            else {}
+        )
         bar = {"borderRadius": 3, "maxBarThickness": 22}
         shape = bar if self.kind == "bar" else line
         return {

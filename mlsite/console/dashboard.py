@@ -40,15 +40,16 @@ def dashboard_panels() -> list[Panel]:
     """Return the panels of the front page."""
     now = timezone.now()
     hours = traffic.hourly(now)
+    waiting = waiting_table()
     return [
         Figures(title="Last 24 hours", wide=True, figures=figures(hours, now)),
         models_table(now),
+        *((waiting,) if waiting.rows else ()),
         requests_chart(hours),
         latency_chart(hours),
         runs_table(),
-        alerts_table(),
         drift_table(),
-        waiting_table(),
+        alerts_table(),
         audit_table(),
     ]
 
@@ -156,7 +157,8 @@ def runs_table() -> Table:
     recent = [run for run in Run.objects.order_by("-enqueued_at")[:RECENT] if run not in failing]
     rows = [run_row(run) for run in [*failing, *recent]]
     headers = ("Run", "State", "Step or error", "Took", "Asked")
-    return Table(title="Runs", headers=headers, rows=rows, empty="No run yet. Next: manage.py train, or manage.py demo")
+    empty = "No run yet. Next: manage.py train, or manage.py demo"
+    return Table(title="Runs", headers=headers, rows=rows, empty=empty, wide=True)
 
 
 def run_row(run: Run) -> Sequence[Any]:
@@ -176,11 +178,8 @@ def alerts_table() -> Table:
 def drift_table() -> Table:
     """Return the newest drift reports."""
     reports = DriftReport.objects.select_related("model_version__model")[:RECENT]
-    rows = [
-        (link(r, str(r.model_version)), verdict(r), f"{r.drift_share:.0%}", number(r.rows_current), ago(r.created_at))
-        for r in reports
-    ]
-    headers = ("Model version", "Verdict", "Columns drifted", "Served rows", "Made")
+    rows = [(link(r, str(r.model_version)), verdict(r), f"{r.drift_share:.0%}", ago(r.created_at)) for r in reports]
+    headers = ("Model version", "Verdict", "Columns drifted", "Made")
     return Table(title="Drift reports", headers=headers, rows=rows, empty="No report yet. Next: manage.py drift MODEL")
 
 
@@ -192,7 +191,7 @@ def waiting_table() -> Table:
         for r in requests
     ]
     headers = ("Version", "To", "Asked by", "Why", "When")
-    return Table(title="Waiting for approval", headers=headers, rows=rows, empty="Nothing waits.")
+    return Table(title="Waiting for approval", headers=headers, rows=rows, wide=True)
 
 
 def audit_table() -> Table:

@@ -22,19 +22,20 @@ from models_store.models import AuditEntry, ModelVersion, RegisteredModel
 
 def version_panels(version: ModelVersion, site: str) -> list[Panel]:
     """Return a version's page, what matters first at the top."""
-    chart = (calibration_chart(version),) if version.metrics.get("calibration") else ()
+    calibration = version.metrics.get("calibration")
+    beside = (calibration_chart(version),) if calibration else ()
     return [
         summary(version),
         metrics_table(version),
         gates_table(version),
-        *chart,
-        artefact(version),
+        *beside,
+        audit_table([str(version)], wide=not calibration),
         *slice_tables(version),
         lineage(version),
+        artefact(version),
         inputs_table(version),
         sample_request(version, site),
         params_table(version),
-        audit_table([str(version)]),
     ]
 
 
@@ -75,14 +76,14 @@ def versions_table(model: RegisteredModel, versions: Sequence[ModelVersion]) -> 
 
 def policy_table(model: RegisteredModel) -> Table:
     """Return the promotion policy as stored."""
-    rows = [(spaced(name), plain(value)) for name, value in model.policy.items()]
+    rows = [(spaced(name), plain(value)) for name, value in flattened(model.policy)]
     return Table(title="Policy", headers=("Rule", "Value"), rows=rows, empty="The default gates; no approval needed.")
 
 
 def params_table(version: ModelVersion) -> Table:
     """Return the parameters it was trained with."""
     rows = [(mono(name), plain(value)) for name, value in flattened(version.params)]
-    return Table(title="Parameters", headers=("Name", "Value"), rows=rows, empty="None recorded.")
+    return Table(title="Parameters", headers=("Name", "Value"), rows=rows, empty="None recorded.", wide=True)
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -120,6 +121,7 @@ def artefact(version: ModelVersion) -> Facts:
     """Return what the signed artefact is."""
     return Facts(
         title="Artefact",
+        wide=True,
         pairs=[
             ("Digest", mono(version.manifest_digest, 16)),
             ("Size", f"{version.size_bytes / 1024:,.0f} kB"),

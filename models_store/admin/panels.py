@@ -151,4 +151,6 @@ def spaced(name: str) -> str:
 
 def plain(value: Any) -> str:
     """Return a stored value as text."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else number(value)
+    if isinstance(value, list):
+        return ", ".join(map(plain, value)) or "none"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else number(value)

@@ -68,7 +68,7 @@ def duration(run: Run) -> str:
     """Return how long a run took."""
     if not run.started_at or not run.finished_at:
         return "–"
-    return f"{(run.finished_at - run.started_at).total_seconds():,.1f} s"
+    return f"{(run.finished_at - run.started_at).total_seconds():,.1f}\u00a0s"
 
 
 def run_facts(obj: Run) -> list[tuple[str, Any]]:
