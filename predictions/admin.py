@@ -106,8 +106,8 @@ def facts(obj: Prediction) -> list[tuple[str, Any]]:
 def answers_table(obj: Prediction) -> Table:
     """Return each row's answer beside what came true."""
     newest: dict[int, Outcome] = {}
-    for outcome in obj.outcomes.order_by("known_at"):
-        newest[outcome.row] = outcome
+    for known in obj.outcomes.order_by("known_at"):
+        newest[known.row] = known
     rows = []
     for row in range(min(obj.rows, SHOWN)):
         value, chances = output(obj, row)

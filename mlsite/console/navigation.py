@@ -73,7 +73,7 @@ BADGES: dict[str, Callable[[], int]] = {
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar for this person: what they may not see isn't there."""
     home = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
-    groups = [{"items": [home]}]
+    groups: list[dict[str, Any]] = [{"items": [home]}]
     for title, items in GROUPS:
         shown = [_item(*item) for item in items if _may_see(request, item[2])]
         if shown:
