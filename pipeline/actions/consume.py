@@ -18,8 +18,7 @@ LONGEST_PAUSE_S = 10.0
 REPORT_EVERY_S = 1.0
 
 
-def never() -> bool:
-    """Say that nobody asks to stop."""
+def _never() -> bool:
     return False
 
 
@@ -49,7 +48,7 @@ class ConsumeRequest:
 
 
 def consume(
-    source: Source, request: ConsumeRequest, *, stop: Callable[[], bool] = never, report: Report = silent
+    source: Source, request: ConsumeRequest, *, stop: Callable[[], bool] = _never, report: Report = silent
 ) -> Consumed:
     """Score a stream until it is idle, long enough, or told to stop.
 

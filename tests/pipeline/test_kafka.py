@@ -141,7 +141,7 @@ def test_second_consumer_of_a_slot_fences_the_first(topics: Topics, var_dir: Pat
         time.sleep(0.5)
     assert first.wait(timeout=5) == 75
     assert "slot_taken" in first.communicate()[1]
-    out, err = second.communicate(timeout=120)
+    _, err = second.communicate(timeout=120)
     assert second.returncode == 0, err
     assert len(topics.read("out")) == len(set(positions(topics.read("out")))) == count
 
