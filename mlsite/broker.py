@@ -23,7 +23,7 @@ class Channel(filesystem.Channel):
         name = f"{time_ns():020d}_{uuid4().hex}.{queue}.msg"
         folder = Path(self.data_folder_out)
         part = folder / f".{name}"
-        part.write_text(dumps(payload))  # type: ignore[no-untyped-call]  # kombu is untyped
+        part.write_text(dumps(payload))
         part.replace(folder / name)
 
     def _queue_bind(self, *_: Any) -> None:
@@ -41,7 +41,7 @@ class Channel(filesystem.Channel):
                 continue  # another consumer was first
             payload = taken.read_text()
             taken.unlink()
-            return loads(payload)  # type: ignore[no-untyped-call]  # kombu is untyped
+            return loads(payload)
         raise Empty
 
 

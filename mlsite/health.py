@@ -61,7 +61,7 @@ def check_broker() -> str:
         return folder_broker.NAME
     timeout = settings.CONFIG.redis.socket_timeout_s
     options = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
-    with Connection(url, connect_timeout=timeout, transport_options=options) as queue:  # type: ignore[no-untyped-call]  # kombu is untyped
+    with Connection(url, connect_timeout=timeout, transport_options=options) as queue:
         queue.ensure_connection(max_retries=1, interval_start=0, timeout=2 * timeout)
         return str(queue.transport.driver_type)
 

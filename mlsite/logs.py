@@ -32,6 +32,20 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    redact,
+]
+
+
+def _formatter(renderer: Any) -> dict[str, Any]:
+    return {"()": "structlog.stdlib.ProcessorFormatter", "processor": renderer, "foreign_pre_chain": SHARED}
+
+
 def log_file(folder: Path, role: str) -> Path:
     """Return the log file of this process: the first of its role that no living process holds.
 
@@ -66,14 +80,6 @@ def logging_config(config: Config, var_dir: Path, role: str | None = None) -> di
     role : str, optional
         What the process does (`web`, `worker`, `beat`); it names the file. Stderr alone without one.
     """
-    shared = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        redact,
-    ]
     handlers: dict[str, Any] = {
         "stderr": {"class": "logging.StreamHandler", "formatter": "console", "level": "WARNING"}
     }
@@ -86,21 +92,12 @@ def logging_config(config: Config, var_dir: Path, role: str | None = None) -> di
             "formatter": "json",
             "delay": True,
         }
-    formatter = "structlog.stdlib.ProcessorFormatter"
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "json": {
-                "()": formatter,
-                "processor": structlog.processors.JSONRenderer(),
-                "foreign_pre_chain": shared,
-            },
-            "console": {
-                "()": formatter,
-                "processor": structlog.dev.ConsoleRenderer(colors=False),
-                "foreign_pre_chain": shared,
-            },
+            "json": _formatter(structlog.processors.JSONRenderer()),
+            "console": _formatter(structlog.dev.ConsoleRenderer(colors=False)),
         },
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": config.logs.level},
@@ -123,15 +120,7 @@ def configure(role: str | None = None) -> None:
     if role and fresh:
         logging.getLogger(__name__).info("%s is process %s", role, os.getpid())
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            redact,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

@@ -17,7 +17,15 @@ from pipeline.signals import run_queued
 
 
 def ring(run_id: UUID, kind: str) -> None:
-    """Tell the queue, once the transaction is committed, that a run waits."""
+    """Tell the queue, once the transaction is committed, that a run waits.
+
+    Parameters
+    ----------
+    run_id : UUID
+        The run.
+    kind : str
+        Its kind, which decides the queue.
+    """
     transaction.on_commit(partial(run_queued.send, sender=Run, run_id=run_id, kind=kind), robust=True)
 
 
@@ -77,6 +85,11 @@ def enqueue_run(
 
 def refuse_unknown_kind(kind: str) -> None:
     """Refuse a kind that is not in `Run.Kind`.
+
+    Parameters
+    ----------
+    kind : str
+        What was asked for.
 
     Raises
     ------

@@ -117,6 +117,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.django_db  # nothing is written, so nothing need be flushed
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("field", ["input", "output"])
 def test_paths_are_refused(client: Client, field: str, path: str) -> None:
@@ -127,6 +128,7 @@ def test_paths_are_refused(client: Client, field: str, path: str) -> None:
     assert not Run.objects.exists()
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("body", "field"),
     [
