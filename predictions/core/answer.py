@@ -22,8 +22,12 @@ class PredictAnswer:
         One share per class and row, in the order of the model's classes; None for a regression.
     classes : tuple
         The classes the probabilities belong to.
-    model, version, role
-        Who answered, and as what: production, canary or pinned.
+    model : str
+        Whose version answered.
+    version : int
+        Its number.
+    role : str
+        As what it answered: production, canary or pinned.
     generation : int
         The model's generation when it answered.
     prediction_id : UUID

@@ -67,6 +67,16 @@ def _keys(value: dict[str, Any]) -> int:
 def payload_of(value: Any) -> Payload:
     """Return the rows, records or entities a parsed request holds.
 
+    Parameters
+    ----------
+    value : Any
+        What the JSON text said.
+
+    Returns
+    -------
+    Payload
+        The one form that was given; its cells are not checked yet.
+
     Raises
     ------
     InvalidRequestError

@@ -31,9 +31,18 @@ def goes_to_canary(unit: str, *, model: str, key: bytes, percent: int) -> bool:
 
     Parameters
     ----------
-    unit, model, key
-        See `bucket`.
+    unit : str
+        The entity key or request id.
+    model : str
+        The model's name.
+    key : bytes
+        A secret of at most 64 bytes.
     percent : int
         Share of the traffic the canary gets, 0 to 100; a larger share keeps everybody it had.
+
+    Returns
+    -------
+    bool
+        The same for the same arguments.
     """
     return bucket(unit, model=model, key=key) < percent * BUCKETS // 100
