@@ -9,7 +9,7 @@ from features.adapters.policy import default_max_rejected
 from features.core.infer import ColumnGuess, guessed_columns
 from features.core.schema import Column, ColumnRoles, parse_columns, with_roles
 from features.core.sources import RowSource
-from features.errors import EmptyFileError, SchemaError
+from features.errors import EmptyFileError, HeaderError, SchemaError
 from features.ground.errors import bounded
 from features.models import Dataset
 
@@ -108,9 +108,14 @@ def _given(schema: Mapping[str, Any] | Sequence[Mapping[str, Any]], roles: Colum
 def _inferred(rows: RowSource) -> tuple[Column, ...]:
     names = rows.column_names()
     guesses = [ColumnGuess(name) for name in names]
+    malformed = 0
     for chunk in rows.chunks(names):
+        malformed += len(chunk.malformed)
         for guess in guesses:
             guess.update(chunk.table.column(guess.name).combine_chunks())
+    if malformed and not any(guess.rows for guess in guesses):
+        text = f"{rows.label} names {len(names)} columns in its header, and none of its {malformed} rows has as many"
+        raise HeaderError(f"{text} fields; give a file without its first line the names with --columns --no-header")
     if not any(guess.rows for guess in guesses):
         raise EmptyFileError(f"{rows.label} holds no row below its header; expected at least one")
     return guessed_columns(guesses)

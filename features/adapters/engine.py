@@ -43,8 +43,6 @@ def read_events(view: ViewDefinition, version: DatasetVersion) -> pa.Table:
     Rows without a key, without an event time or never known are left out.
     """
     dataset = version.dataset
-    if not dataset.timestamp_column:
-        raise DefinitionError(f"view {view.name!r} needs times, and dataset {dataset.name!r} has no timestamp column")
     known_column = dataset.known_at_column or dataset.timestamp_column
     used = dict.fromkeys(feature.column for feature in view.features if feature.column)
     names = dict.fromkeys([*view.entity, *used, dataset.timestamp_column, known_column])

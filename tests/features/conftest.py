@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from features.actions.ingest import IngestResult, ingest
+from features.actions.add_version import IngestResult
+from features.actions.ingest import ingest
 from features.core.schema import ColumnRoles
 
 FLIGHTS = """at,known,carrier,tail,delay,late

@@ -205,3 +205,14 @@ def test_text_as_time(var_dir, write):
 def test_synthetic_rows_of_an_unknown_dataset(var_dir):
     with pytest.raises(UnknownDatasetError, match="no dataset is named 'none'"):
         ingest_synthetic("none", 10, seed=0, actor="test")
+
+
+def test_a_header_that_names_other_columns_than_the_rows_have(var_dir, write):
+    with pytest.raises(HeaderError, match="names 2 columns in its header, and none of its 2 rows has as many fields"):
+        ingest("d", [write("a.csv", "569,30\n1,2,3\n4,5,6\n")], actor="test")
+    assert not Dataset.objects.exists()
+
+
+def test_json_lines_without_an_object(var_dir, write):
+    with pytest.raises(HeaderError, match="a dataset has 1 to 500 columns; got 0"):
+        ingest("d", [write("a.jsonl", "[1]\n[2]\n")], actor="test")

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from features.actions.ingest import IngestResult, ingest, ingest_synthetic
+from features.actions.add_version import IngestResult
+from features.actions.ingest import ingest, ingest_synthetic
 from features.adapters.reading import ReadOptions
 from features.adapters.yaml_files import read_schema
 from features.core.schema import ColumnRoles
