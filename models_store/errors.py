@@ -107,7 +107,7 @@ class ArtefactSwappedError(ArtefactError):
     code = "artefact_swapped"
 
 
-class ArtefactTooLargeError(ArtefactError, TooLargeError):
+class ArtefactTooLargeError(ArtefactError):
     """The artefact is over the size limit."""
 
     code = "artefact_too_large"
@@ -117,6 +117,12 @@ class NumberTakenError(ModelsStoreError, ConflictError):
     """Other registrations kept taking the next version number."""
 
     code = "version_number_taken"
+
+
+class ModelFileTooLargeError(ModelsStoreError, TooLargeError):
+    """A model file made elsewhere is over the size limit."""
+
+    code = "model_file_too_large"
 
 
 class ModelFileError(ModelsStoreError, InvalidInputError):

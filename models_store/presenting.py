@@ -59,6 +59,8 @@ def version_detail(version: ModelVersion) -> dict[str, Any]:
 def latest_gates(version: ModelVersion) -> list[dict[str, Any]]:
     """Return the results of the version's last evaluation."""
     newest = version.gate_results.order_by("-id").values_list("evaluation", flat=True).first()
+    if newest is None:
+        return []
     results = GateResult.objects.filter(version=version, evaluation=newest).order_by("id")
     return [
         {

@@ -89,7 +89,7 @@ class VersionDetail(APIView):
 
 
 def _choice(request: Any, key: str, allowed: list[str]) -> str | None:
-    value = request.query_params.get(key)
+    value: str | None = request.query_params.get(key)
     if value is not None and value not in allowed:
         raise ValidationError({key: [f"must be one of {', '.join(allowed)}"]})
     return value

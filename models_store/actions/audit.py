@@ -11,10 +11,9 @@ from django.utils import timezone
 from features.ground.errors import DomainError
 from models_store.adapters.chain_lock import hold_chain_lock
 from models_store.core.chain import GENESIS, ChainCheck, Link, link_hash, verify_chain
+from models_store.core.reasons import MAX_REASON
 from models_store.core.text import finite, storable
 from models_store.models import AuditEntry
-
-MAX_REASON = 2000
 
 
 def append_audit(
@@ -55,9 +54,7 @@ def append_audit(
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("an audit entry belongs inside the transaction of its deed")
     hold_chain_lock()
-    last = AuditEntry.objects.order_by("-id").values_list("hash", flat=True).first()
-    link = Link(
-        at=timezone.now(),
+    return _append(
         actor=storable(actor, 150),
         action=storable(action, 60),
         object_type=storable(object_type, 60),
@@ -65,6 +62,14 @@ def append_audit(
         before=_fit(before),
         after=_fit(after),
         reason=storable(reason, MAX_REASON),
+    )
+
+
+def _append(**said: Any) -> AuditEntry:
+    last = AuditEntry.objects.order_by("-id").values_list("hash", flat=True).first()
+    link = Link(
+        **said,
+        at=timezone.now(),
         request_id=storable(str(structlog.contextvars.get_contextvars().get("request_id", "")), 100),
         previous_hash=last or GENESIS,
     )

@@ -22,14 +22,11 @@ class Gathered:
     evidence : Evidence
         What the gates look at.
     generation : int
-        If the model's has moved on, the evidence is stale.
-    artefact : VerifiedArtefact or None
-        The checked bytes; None if they were refused.
+        Read before the rest: if the model's has moved on by the time the lock is held, the evidence is stale.
     """
 
     evidence: Evidence
     generation: int
-    artefact: VerifiedArtefact | None
 
 
 def gather_evidence(version: ModelVersion) -> Gathered:
@@ -38,15 +35,13 @@ def gather_evidence(version: ModelVersion) -> Gathered:
     Parameters
     ----------
     version : ModelVersion
-        With its model fetched.
+        With its model, as read together.
 
     Returns
     -------
     Gathered
         Evidence for every gate.
     """
-    # The generation is read first: a champion that changes after it makes the evidence stale, never fresh.
-    generation = type(version.model).objects.values_list("generation", flat=True).get(pk=version.model_id)
     champion = version.model.versions.filter(stage=Stage.PRODUCTION).exclude(pk=version.pk).first()
     artefact, check = _checked(version)
     evidence = Evidence(
@@ -61,7 +56,7 @@ def gather_evidence(version: ModelVersion) -> Gathered:
         smoke=_smoke(version, artefact),
         champion=None if champion is None else _champion(champion),
     )
-    return Gathered(evidence=evidence, generation=generation, artefact=artefact)
+    return Gathered(evidence=evidence, generation=version.model.generation)
 
 
 def evidence_digest(gathered: Gathered, outcomes: Sequence[GateOutcome]) -> str:

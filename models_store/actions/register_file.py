@@ -76,7 +76,7 @@ def register_file(
         If the file can't be read or its form can't be served.
     PickleRefusedError, ModelFileRefusedError
         If it is a pickle without leave, or its opening tried what a model has no need of.
-    ArtefactTooLargeError
+    ModelFileTooLargeError, ArtefactTooLargeError
         If it is over the size limit.
     """
     started = time.perf_counter()

@@ -10,11 +10,12 @@ from django.utils import timezone
 from models_store.actions.audit import append_audit, audited_refusals
 from models_store.actions.evaluate_gates import store_outcomes
 from models_store.actions.evidence import Gathered, evidence_digest, gather_evidence
-from models_store.actions.promote import checked_reason, gate_failure, locked, published_or_warning
-from models_store.actions.transition import Move, apply_move
+from models_store.actions.publish import published_or_warning
+from models_store.actions.transition import Move, apply_move, locked
 from models_store.core import history, lifecycle
 from models_store.core.gates import GateOutcome, evaluate
 from models_store.core.policy import ROLLBACK, parse_policy
+from models_store.core.reasons import checked_reason, gate_failure
 from models_store.core.spec import checked_name
 from models_store.errors import NothingToRollBackToError, PromotionConflictError
 from models_store.models import AuditEntry, ModelVersion, PromotionRequest, RegisteredModel, Stage
@@ -86,13 +87,8 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
         reason=reason,
         asked={"to": to},
     ):
-        move = Move(
-            action=history.ROLLBACK,
-            target_stage=lifecycle.PRODUCTION,
-            percent=None,
-            actor=actor,
-            reason=checked_reason(reason),
-        )
+        why = checked_reason(reason)
+        move = Move(action=history.ROLLBACK, target_stage=lifecycle.PRODUCTION, percent=None, actor=actor, reason=why)
         found = RegisteredModel.objects.named(checked_name(model))
         live = found.versions.filter(stage=Stage.PRODUCTION).values_list("number", flat=True).first()
         version = _target(found, to)

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from models_store.actions.audit import append_audit
 from models_store.core.lifecycle import CANARY, DISPLACED, SERVING
+from models_store.errors import PromotionConflictError
 from models_store.models import ModelVersion, RegisteredModel, Stage
 
 
@@ -73,6 +74,58 @@ def apply_move(model: RegisteredModel, version: ModelVersion, move: Move) -> int
         reason=move.reason,
     )
     return model.generation
+
+
+def locked(version: ModelVersion, expected: int) -> tuple[RegisteredModel, ModelVersion]:
+    """Lock the model's row, refuse a stale view of it, and read the version again.
+
+    Parameters
+    ----------
+    version : ModelVersion
+        As read before the lock.
+    expected : int
+        The generation the evidence belongs to.
+
+    Returns
+    -------
+    tuple of RegisteredModel and ModelVersion
+        Both as they are under the lock.
+
+    Raises
+    ------
+    PromotionConflictError
+        If the generation has moved on.
+    """
+    # Lock the model's row: two promotions may race for one stage.
+    model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
+    check_generation(model.name, expected, model.generation)
+    return model, ModelVersion.objects.select_related("model").get(pk=version.pk)
+
+
+def check_generation(model: str, expected: int, generation: int) -> None:
+    """Refuse what was decided on an older state of a model.
+
+    Parameters
+    ----------
+    model : str
+        Its name.
+    expected : int
+        The generation that was seen.
+    generation : int
+        The generation it has.
+
+    Raises
+    ------
+    PromotionConflictError
+        If they differ.
+    """
+    if generation != expected:
+        raise PromotionConflictError(
+            f"{model} has changed: you saw generation {expected}, it is {generation} now; "
+            "look at what is live and ask again",
+            expected_generation=expected,
+            generation=generation,
+        )
 
 
 def _state(model: RegisteredModel, version: ModelVersion) -> dict[str, object]:

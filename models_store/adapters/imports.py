@@ -10,7 +10,7 @@ from django.conf import settings
 from features.ground.errors import bounded
 from models_store.adapters.onnx_files import read_graph
 from models_store.adapters.sandbox import ask_child
-from models_store.errors import ArtefactTooLargeError, ModelFileError
+from models_store.errors import ModelFileError, ModelFileTooLargeError
 
 PARITY_ROWS = 200
 FORMATS = {".onnx": "onnx", ".skops": "skops", ".joblib": "pickle", ".pkl": "pickle", ".pickle": "pickle"}
@@ -40,7 +40,7 @@ def read_model_file(path: Path) -> bytes:
     except OSError as error:
         raise ModelFileError(f"can't read {bounded(str(path))}: {error.strerror or error}") from error
     if len(blob) > limit:
-        raise ArtefactTooLargeError(f"a model file may be {limit} bytes (model.max_artefact_mb)", limit=limit)
+        raise ModelFileTooLargeError(f"a model file may be {limit} bytes (model.max_artefact_mb)", limit=limit)
     if not blob:
         raise ModelFileError(f"{bounded(path.name)} is empty")
     return blob

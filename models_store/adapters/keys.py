@@ -87,7 +87,10 @@ def _private_key() -> Ed25519PrivateKey | None:
     if text := security.signing_key.get_secret_value():
         return Ed25519PrivateKey.from_private_bytes(_raw(text, "security.signing_key (SECURITY__SIGNING_KEY)"))
     if settings.CONFIG.app_env == "dev" and not security.trusted_keys:
-        return Ed25519PrivateKey.from_private_bytes(_dev_key(var_path("secrets", "artefact_key")))
+        try:
+            return Ed25519PrivateKey.from_private_bytes(_dev_key(var_path("secrets", "artefact_key")))
+        except OSError as error:
+            raise BadKeyError(f"var/secrets/artefact_key can't be used: {error.strerror or error}") from error
     return None
 
 

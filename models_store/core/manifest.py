@@ -19,12 +19,34 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def sha256(data: bytes) -> str:
-    """Return the sha256 of the bytes, in hexadecimal."""
+    """Return the digest of bytes.
+
+    Parameters
+    ----------
+    data : bytes
+        Any.
+
+    Returns
+    -------
+    str
+        sha256 in hexadecimal.
+    """
     return hashlib.sha256(data).hexdigest()
 
 
 def is_digest(text: str) -> bool:
-    """Tell whether the text is a sha256 in hexadecimal, and so safe as the name of a folder."""
+    """Tell whether the text is a sha256 in hexadecimal, and so safe as the name of a folder.
+
+    Parameters
+    ----------
+    text : str
+        From a row or a manifest.
+
+    Returns
+    -------
+    bool
+        True for 64 lower-case hexadecimal digits.
+    """
     return bool(_DIGEST.fullmatch(text))
 
 

@@ -17,8 +17,8 @@ class Command(ActionCommand):
         parser.add_argument("--object", default="", metavar="NAME", help="a model, or MODEL@N")
         parser.add_argument("--limit", type=int, default=100)
 
-    def act(self, *, limit: int, **options: Any) -> dict[str, Any]:
-        entries = AuditEntry.objects.about(options["object"]).order_by("-id")[: max(limit, 0)]
+    def act(self, **options: Any) -> dict[str, Any]:
+        entries = AuditEntry.objects.about(options["object"]).order_by("-id")[: max(options["limit"], 0)]
         return {"entries": [{"id": entry.pk, **{name: getattr(entry, name) for name in FIELDS}} for entry in entries]}
 
     def text(self, result: dict[str, Any]) -> str:

@@ -17,8 +17,9 @@ class Command(ActionCommand):
         parser.add_argument("spec", metavar="MODEL@N")
         parser.add_argument("--stage", choices=STAGES, default="production")
 
-    def act(self, *, spec: str, stage: str, actor: str, **options: Any) -> dict[str, Any]:
-        return {"gates": gate_rows(evaluate_gates(spec, target_stage=stage, actor=actor))}
+    def act(self, **options: Any) -> dict[str, Any]:
+        outcomes = evaluate_gates(options["spec"], target_stage=options["stage"], actor=options["actor"])
+        return {"gates": gate_rows(outcomes)}
 
     def text(self, result: dict[str, Any]) -> str:
         return gate_table(result["gates"])

@@ -17,9 +17,10 @@ class Command(ActionCommand):
         parser.add_argument("model", metavar="MODEL")
         parser.add_argument("time", metavar="TIME", help="ISO 8601, UTC unless it says otherwise")
 
-    def act(self, *, model: str, time: str, **options: Any) -> LiveAt:
+    def act(self, **options: Any) -> LiveAt:
+        time = options["time"]
         try:
             at = datetime.fromisoformat(time)
         except ValueError as error:
             raise BadSpecError(f"the time must be ISO 8601, got {bounded(time)!r}") from error
-        return live_at(model, at if at.tzinfo else at.replace(tzinfo=UTC))
+        return live_at(options["model"], at if at.tzinfo else at.replace(tzinfo=UTC))

@@ -16,7 +16,8 @@ class Command(ActionCommand):
     def arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("spec", nargs="?", metavar="MODEL[@N]")
 
-    def act(self, *, spec: str | None, **options: Any) -> dict[str, Any]:
+    def act(self, **options: Any) -> dict[str, Any]:
+        spec = options["spec"]
         if spec is None:
             return {"models": [model_summary(model) for model in RegisteredModel.objects.with_serving()]}
         if parse_spec(spec).number is not None:

@@ -19,12 +19,12 @@ class Command(ActionCommand):
         parser.add_argument("--percent", type=int, help="share of requests a canary gets, 1 to 100")
         parser.add_argument("--expected-generation", type=int, help="refuse if the model has changed since")
 
-    def act(self, *, spec: str, stage: str, reason: str, actor: str, **options: Any) -> dict[str, Any]:
+    def act(self, **options: Any) -> dict[str, Any]:
         done = promote(
-            spec,
-            target_stage=stage,
-            reason=reason,
-            actor=actor,
+            options["spec"],
+            target_stage=options["stage"],
+            reason=options["reason"],
+            actor=options["actor"],
             percent=options["percent"],
             expected_generation=options["expected_generation"],
         )

@@ -21,16 +21,16 @@ class Command(ActionCommand):
         parser.add_argument("--task", choices=("classification", "regression"))
         parser.add_argument("--allow-pickle", action="store_true", help="open a pickle, in a child without network")
 
-    def act(self, *, model: str, file: Path, actor: str, **options: Any) -> dict[str, Any]:
+    def act(self, **options: Any) -> dict[str, Any]:
         schema = options["schema"]
         done = register_file(
-            model,
-            file,
+            options["model"],
+            options["file"],
             columns=read_schema(schema) if schema else None,
             n_features=options["n_features"],
             task=options["task"],
             allow_pickle=options["allow_pickle"],
-            actor=actor,
+            actor=options["actor"],
         )
         made = done.version
         return {
@@ -39,7 +39,7 @@ class Command(ActionCommand):
             "stage": str(made.stage),
             "metrics": made.metrics,
             "snapshot": None,
-            "artefact": made.manifest_digest,
+            "artefact_digest": made.manifest_digest,
             "engine": made.engine,
             "engine_reason": made.engine_reason,
             "seconds": round(done.seconds, 3),

@@ -16,7 +16,7 @@ class Command(ActionCommand):
         parser.add_argument("--to", type=int, metavar="N")
         parser.add_argument("--reason", required=True)
 
-    def act(self, *, model: str, to: int | None, reason: str, actor: str, **options: Any) -> dict[str, Any]:
-        done = rollback(model, to=to, reason=reason, actor=actor)
+    def act(self, **options: Any) -> dict[str, Any]:
+        done = rollback(options["model"], to=options["to"], reason=options["reason"], actor=options["actor"])
         answer = {"from": done.from_version, "to": done.to_version, "seconds": round(done.seconds, 3)}
         return {**answer, "generation": done.generation, **({"warning": done.warning} if done.warning else {})}
