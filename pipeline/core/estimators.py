@@ -1,7 +1,7 @@
 """The estimators a model can be trained with, by name."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -22,6 +22,7 @@ from pipeline.core.preprocessing import Features, OneHot, preprocessor
 from pipeline.core.training_errors import InvalidParamError, TaskMismatchError, TooManyRowsError, UnknownEstimatorError
 
 Task = Literal["classification", "regression"]
+NARROW_WEIGHTS = 500
 DEFAULT = "hist_gradient_boosting"
 # What a fit is given from elsewhere, or must not have.
 MANAGED = frozenset({"random_state", "n_jobs", "verbose", "warm_start", "oob_score", "categorical_features"})
@@ -39,6 +40,8 @@ class Estimator:
         The scikit-learn class for each task it does.
     defaults : dict
         Parameters that differ from scikit-learn's own.
+    narrow_defaults : dict
+        The same, while a linear model would have at most 500 weights.
     scales, imputes, one_hot
         What its columns go through first; see `preprocessor`.
     row_samples : int or None
@@ -50,6 +53,7 @@ class Estimator:
     name: str
     make: Mapping[Task, Callable[..., Any]]
     defaults: Mapping[str, Any]
+    narrow_defaults: Mapping[str, Any] = field(default_factory=dict)
     scales: bool = False
     imputes: bool = True
     one_hot: OneHot | None = None
@@ -69,6 +73,8 @@ _ALL = (
         name="logistic_regression",
         make={"classification": LogisticRegression},
         defaults={"max_iter": 300},
+        # Converges in a few exact steps; its cost grows with the square of the weights.
+        narrow_defaults={"solver": "newton-cholesky"},
         scales=True,
         one_hot="sparse",
     ),
@@ -135,7 +141,14 @@ def estimator_named(name: str) -> Estimator:
 
 
 def build(
-    entry: Estimator, task: Task, features: Features, *, params: Mapping[str, Any], seed: int, rows: int
+    entry: Estimator,
+    task: Task,
+    features: Features,
+    *,
+    params: Mapping[str, Any],
+    seed: int,
+    rows: int,
+    weights: int,
 ) -> Pipeline:
     """Return the unfitted pipeline: preprocessing, then the model.
 
@@ -148,11 +161,11 @@ def build(
     features : Features
         The columns it takes.
     params : mapping
-        Parameters of the scikit-learn estimator that the caller set.
+        What the caller set of the estimator's parameters.
     seed : int
-        The same seed, rows and parameters give the same model.
-    rows : int
-        Training rows to come.
+        Of the estimator.
+    rows, weights : int
+        Training rows to come, and how many weights a linear model of them would have.
 
     Returns
     -------
@@ -161,13 +174,24 @@ def build(
 
     Raises
     ------
-    TaskMismatchError
-        If the estimator does not do the task.
-    TooManyRowsError
-        If it is not made for so many rows.
-    InvalidParamError
-        If a parameter is not one of the estimator's.
+    TaskMismatchError, TooManyRowsError, InvalidParamError
+        If the estimator does not do the task, is not made for so many rows, or has no such parameter.
     """
+    _check_fit(entry, task, rows)
+    model = entry.make[task]()
+    narrow = entry.narrow_defaults if weights <= NARROW_WEIGHTS else {}
+    chosen = {**entry.defaults, **narrow, **_checked(entry, model, params)}
+    known = model.get_params()
+    if entry.row_samples is not None and rows > entry.row_samples and chosen.get("bootstrap"):
+        chosen.setdefault("max_samples", entry.row_samples)
+    managed = {"random_state": seed, "n_jobs": -1 if entry.row_samples else None}
+    chosen |= {name: value for name, value in managed.items() if name in known and value is not None}
+    model.set_params(**chosen)
+    prepare = preprocessor(features, scales=entry.scales, imputes=entry.imputes, one_hot=entry.one_hot)
+    return Pipeline([("prepare", prepare), ("model", model)])
+
+
+def _check_fit(entry: Estimator, task: Task, rows: int) -> None:
     if task not in entry.make:
         raise TaskMismatchError(
             f"{entry.name} does {' and '.join(entry.tasks)}, and the target needs {task}; "
@@ -179,16 +203,6 @@ def build(
         raise TooManyRowsError(
             f"{entry.name} keeps all its rows and takes at most {entry.max_rows}, got {rows}", rows=rows
         )
-    model = entry.make[task]()
-    chosen = dict(entry.defaults) | _checked(entry, model, params)
-    known = model.get_params()
-    if entry.row_samples is not None and rows > entry.row_samples and chosen.get("bootstrap"):
-        chosen.setdefault("max_samples", entry.row_samples)
-    managed = {"random_state": seed, "n_jobs": -1 if entry.row_samples else None}
-    chosen |= {name: value for name, value in managed.items() if name in known and value is not None}
-    model.set_params(**chosen)
-    prepare = preprocessor(features, scales=entry.scales, imputes=entry.imputes, one_hot=entry.one_hot)
-    return Pipeline([("prepare", prepare), ("model", model)])
 
 
 def _checked(entry: Estimator, model: Any, params: Mapping[str, Any]) -> dict[str, Any]:

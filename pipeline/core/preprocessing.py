@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -50,7 +51,9 @@ class Features:
         return [name for name in self.names if name in self.categorical]
 
 
-def choose_features(columns: Sequence[Mapping[str, Any]], target: str, train: pd.DataFrame) -> Features:
+def choose_features(
+    columns: Sequence[Mapping[str, Any]], target: str, frame: pd.DataFrame, train: npt.NDArray[np.int64]
+) -> Features:
     """Choose the columns to predict from, looking at training rows only.
 
     Parameters
@@ -59,8 +62,10 @@ def choose_features(columns: Sequence[Mapping[str, Any]], target: str, train: pd
         The snapshot's columns: name, dtype, role.
     target : str
         The column to predict.
-    train : DataFrame
-        The training rows.
+    frame : DataFrame of n_rows rows
+        The columns of role feature, at least.
+    train : ndarray of shape (n_train,)
+        Positions of the training rows.
 
     Returns
     -------
@@ -77,7 +82,7 @@ def choose_features(columns: Sequence[Mapping[str, Any]], target: str, train: pd
     for column in columns:
         if column["name"] == target:
             continue
-        reason = _reason_to_drop(column, train)
+        reason = _reason_to_drop(column, frame, train)
         if reason:
             dropped[column["name"]] = reason
         else:
@@ -90,12 +95,12 @@ def choose_features(columns: Sequence[Mapping[str, Any]], target: str, train: pd
     return Features(names=names, categorical=texts, dropped=dropped)
 
 
-def _reason_to_drop(column: Mapping[str, Any], train: pd.DataFrame) -> str:
+def _reason_to_drop(column: Mapping[str, Any], frame: pd.DataFrame, train: npt.NDArray[np.int64]) -> str:
     if column["role"] != "feature":
         return f"its role is {column['role']}"
     if column["dtype"] == "timestamp":
         return "a point in time says nothing about later rows; give an age or a part of the date"
-    values = train[column["name"]]
+    values = frame[column["name"]].iloc[train]
     if not values.notna().any():
         return "no training row has a value"
     if column["dtype"] not in NUMBER_DTYPES and (levels := values.nunique()) > MAX_LEVELS:

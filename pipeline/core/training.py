@@ -25,7 +25,7 @@ from pipeline.core.training_errors import (
     SingleClassError,
     UnknownSliceError,
 )
-from pipeline.core.training_fit import Parts, answers, fit, measured, simplest_answers
+from pipeline.core.training_fit import Parts, answers, fit, linear_weights, measured, simplest_answers
 from pipeline.core.training_frame import Columns, LabelledRows, labelled_rows, target_name
 from pipeline.core.training_plan import TrainingPlan
 
@@ -89,43 +89,67 @@ def train_on(table: pa.Table, columns: Columns, plan: TrainingPlan, *, report: R
         If it can't be done, by its reason; see `training_errors`.
     """
     entry = plan.checked()
+    report(20, "splitting")
+    rows = _prepared(table, columns, plan, entry)
+    del table  # as large as the frame, and not needed again
+    parts = rows.parts
+    report(30, f"fitting {entry.name} on {len(parts.train)} rows")
+    pipeline, notes = _fitted(entry, plan, rows)
+    said = answers(pipeline, parts.test, parts.task)
+    report(65, "fitting the linear baseline")
+    linear = _linear_answers(entry, plan, rows, said)
+    report(75, "measuring")
+    return TrainedModel(
+        pipeline=pipeline,
+        estimator=entry.name,
+        task=parts.task,
+        classes=parts.classes,
+        features=rows.features,
+        metrics=_metrics(rows, said, linear),
+        params=_params(entry, plan, rows, pipeline) | {"notes": notes},
+        test=parts.test,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Prepared:
+    """The rows, cut into parts; `sliced` holds the test rows' values of the columns to slice by."""
+
+    target: str
+    features: Features
+    split: Split
+    parts: Parts
+    sliced: pd.DataFrame
+    counts: dict[str, int]
+
+
+def _prepared(table: pa.Table, columns: Columns, plan: TrainingPlan, entry: Estimator) -> _Prepared:
     target = target_name(columns, plan.target)
     _check_slices(plan.slices, columns, target)
-    report(20, "splitting")
-    data = labelled_rows(table, columns, target, entry)
+    data = labelled_rows(table, columns, target, entry, keep=plan.slices)
     if plan.task and data.task != plan.task:
         raise ModelTaskError(
             f"the model does {plan.task}, and the target {target} needs {data.task}; train under another name",
             task=plan.task,
         )
     split = _split(data, columns, plan)
-    features = choose_features(columns, target, data.frame.iloc[split.train])
+    features = choose_features(columns, target, data.frame, split.train)
     parts, judged = _parts(data, split, features)
-    report(30, f"fitting {entry.name} on {len(parts.train)} rows")
-    pipeline, notes = _fitted(entry, plan, parts, features)
-    said = answers(pipeline, parts.test, parts.task)
-    report(65, "fitting the linear baseline")
-    linear = _linear_answers(entry, plan, parts, features, said)
-    report(75, "measuring")
-    metrics = {
-        "test": measured(parts.task, parts.test_target, said),
-        "baseline": measured(parts.task, parts.test_target, simplest_answers(parts)),
-        "linear_baseline": measured(parts.task, parts.test_target, linear),
-        "slices": _slices(plan.slices, columns, data.frame.iloc[judged], parts, said),
-        "rows": _row_counts(table, data, split, parts),
-        "calibration": calibration_dict(parts.test_target, said) if parts.task == "classification" else {},
-        "features": _means(parts.train[features.numbers]),
+    counts = {
+        "total": table.num_rows,
+        "unlabelled": data.unlabelled,
+        "left_out": split.left_out,
+        "train": len(split.train),
+        "test": len(judged),
+        "test_unseen_class": len(split.test) - len(judged),
     }
-    return TrainedModel(
-        pipeline=pipeline,
-        estimator=entry.name,
-        task=parts.task,
-        classes=parts.classes,
-        features=features,
-        metrics=metrics,
-        params=_params(entry, plan, target, split, features, pipeline) | {"notes": notes},
-        test=parts.test,
-    )
+    sliced = _sliced(data.frame[list(plan.slices)].iloc[judged], columns)
+    return _Prepared(target=target, features=features, split=split, parts=parts, sliced=sliced, counts=counts)
+
+
+def _sliced(values: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    yes_no = [column["name"] for column in columns if column["dtype"] == "boolean" and column["name"] in values]
+    return values.assign(**{name: values[name].map({0.0: "false", 1.0: "true"}) for name in yes_no})
 
 
 def _check_slices(names: Sequence[str], columns: Columns, target: str) -> None:
@@ -176,52 +200,52 @@ def _parts(data: LabelledRows, split: Split, features: Features) -> tuple[Parts,
     parts = Parts(
         task=data.task,
         classes=classes.tolist(),
-        train=data.frame.iloc[split.train][names],
+        train=data.frame[names].iloc[split.train],
         train_target=train_target,
-        test=data.frame.iloc[test][names],
+        test=data.frame[names].iloc[test],
         test_target=test_target,
     )
     return parts, test
 
 
-def _fitted(entry: Estimator, plan: TrainingPlan, parts: Parts, features: Features) -> tuple[Pipeline, list[str]]:
-    rows = len(parts.train)
-    pipeline = build(entry, parts.task, features, params=plan.params, seed=plan.seed, rows=rows)
-    return pipeline, fit(pipeline, parts, with_params=bool(plan.params))
+def _fitted(entry: Estimator, plan: TrainingPlan, rows: _Prepared) -> tuple[Pipeline, list[str]]:
+    pipeline = build(
+        entry,
+        rows.parts.task,
+        rows.features,
+        params=plan.params,
+        seed=plan.seed,
+        rows=len(rows.parts.train),
+        weights=linear_weights(rows.parts, rows.features),
+    )
+    return pipeline, fit(pipeline, rows.parts, with_params=bool(plan.params))
 
 
-def _linear_answers(
-    entry: Estimator, plan: TrainingPlan, parts: Parts, features: Features, said: FloatArray
-) -> FloatArray:
-    linear = ESTIMATORS[LINEAR[parts.task]]
+def _linear_answers(entry: Estimator, plan: TrainingPlan, rows: _Prepared, said: FloatArray) -> FloatArray:
+    linear = ESTIMATORS[LINEAR[rows.parts.task]]
     if entry is linear and not plan.params:
         return said  # the model is the linear baseline itself
-    pipeline, _ = _fitted(linear, TrainingPlan(seed=plan.seed), parts, features)
-    return answers(pipeline, parts.test, parts.task)
+    pipeline, _ = _fitted(linear, TrainingPlan(seed=plan.seed), rows)
+    return answers(pipeline, rows.parts.test, rows.parts.task)
 
 
-def _slices(
-    names: Sequence[str], columns: Columns, frame: pd.DataFrame, parts: Parts, said: FloatArray
-) -> dict[str, Any]:
-    yes_no = {column["name"] for column in columns if column["dtype"] == "boolean"}
+def _metrics(rows: _Prepared, said: FloatArray, linear: FloatArray) -> dict[str, Any]:
+    parts = rows.parts
 
-    def measure(rows: npt.NDArray[np.bool_]) -> Metrics:
-        return measured(parts.task, parts.test_target[rows], said[rows])
+    def of(answered: FloatArray) -> Metrics:
+        return measured(parts.task, parts.test_target, answered)
 
-    def values(name: str) -> "pd.Series[Any]":
-        return frame[name].map({0.0: "false", 1.0: "true"}) if name in yes_no else frame[name]
+    def within(mask: npt.NDArray[np.bool_]) -> Metrics:
+        return measured(parts.task, parts.test_target[mask], said[mask])
 
-    return {name: [asdict(group) for group in slices(values(name), measure)] for name in names}
-
-
-def _row_counts(table: pa.Table, data: LabelledRows, split: Split, parts: Parts) -> dict[str, int]:
     return {
-        "total": table.num_rows,
-        "unlabelled": data.unlabelled,
-        "left_out": split.left_out,
-        "train": len(split.train),
-        "test": len(parts.test),
-        "test_unseen_class": len(split.test) - len(parts.test),
+        "test": of(said),
+        "baseline": of(simplest_answers(parts)),
+        "linear_baseline": of(linear),
+        "slices": {name: [asdict(group) for group in slices(rows.sliced[name], within)] for name in rows.sliced},
+        "rows": rows.counts,
+        "calibration": calibration_dict(parts.test_target, said) if parts.task == "classification" else {},
+        "features": _means(parts.train[rows.features.numbers]),
     }
 
 
@@ -230,9 +254,8 @@ def _means(numbers: pd.DataFrame) -> dict[str, float]:
     return {name: value for name, value in means.items() if np.isfinite(value)}
 
 
-def _params(
-    entry: Estimator, plan: TrainingPlan, target: str, split: Split, features: Features, pipeline: Pipeline
-) -> dict[str, Any]:
+def _params(entry: Estimator, plan: TrainingPlan, rows: _Prepared, pipeline: Pipeline) -> dict[str, Any]:
+    split, features = rows.split, rows.features
     plain = (str, int, float, bool, type(None))
     return {
         "estimator": entry.name,
@@ -242,7 +265,7 @@ def _params(
             if isinstance(value, plain) and value != "deprecated"
         },
         "given_params": dict(plan.params),
-        "target": target,
+        "target": rows.target,
         "seed": plan.seed,
         "split": {
             "kind": "random" if split.cut is None else "time",

@@ -14,6 +14,7 @@ from features.ground.errors import bounded
 from pipeline.core.estimators import Task
 from pipeline.core.evaluation import Metrics, classification_metrics, regression_metrics
 from pipeline.core.metrics import CodeArray, FloatArray
+from pipeline.core.preprocessing import Features
 from pipeline.core.training_errors import FitRefusedError, InvalidParamError
 
 MAX_NOTES = 10
@@ -82,6 +83,25 @@ def fit(pipeline: Pipeline, parts: Parts, *, with_params: bool) -> list[str]:
         # Many threads help the fit and cost a single row's prediction seven times its time.
         model.set_params(n_jobs=None)
     return list(dict.fromkeys(bounded(" ".join(str(item.message).split()), 200) for item in caught))[:MAX_NOTES]
+
+
+def linear_weights(parts: Parts, features: Features) -> int:
+    """Return how many weights a linear model of these rows has.
+
+    Parameters
+    ----------
+    parts : Parts
+        The levels of a category are those of the training rows.
+    features : Features
+        The columns.
+
+    Returns
+    -------
+    int
+        One per number and per level, for each class where there are more than two.
+    """
+    levels = sum(int(parts.train[name].nunique(dropna=False)) for name in features.categories)
+    return (len(features.numbers) + levels) * (len(parts.classes) if len(parts.classes) > 2 else 1)
 
 
 def answers(pipeline: Pipeline, frame: pd.DataFrame, task: Task) -> FloatArray:

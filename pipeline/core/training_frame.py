@@ -1,6 +1,6 @@
 """From a snapshot's table to rows a model can learn from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from pipeline.core.training_errors import NoRowsError, TaskMismatchError, Unknow
 
 MAX_INTEGER_CLASSES = 20
 MAX_CLASSES = 200
+NEEDED_ROLES = ("feature", "timestamp", "known_at")
 Columns = Sequence[Mapping[str, Any]]
 
 
@@ -73,19 +74,23 @@ def target_name(columns: Columns, asked: str) -> str:
     raise UnknownTargetError(f"unknown target {bounded(name)}; columns: {listed}", target=name)
 
 
-def labelled_rows(table: pa.Table, columns: Columns, target: str, estimator: Estimator) -> LabelledRows:
+def labelled_rows(
+    table: pa.Table, columns: Columns, target: str, estimator: Estimator, *, keep: Collection[str] = ()
+) -> LabelledRows:
     """Return the table's rows that have a target, as a frame, and what their target asks for.
 
     Parameters
     ----------
-    table : pyarrow.Table of n_all rows
+    table : pyarrow.Table
         The snapshot.
     columns : sequence of mapping
-        Its columns: name, dtype, role.
+        Its columns.
     target : str
         The column to predict.
     estimator : Estimator
         One that does a single task decides where the values of the target leave both open.
+    keep : collection of str
+        Columns wanted in the frame whatever their role; else it holds features and times.
 
     Returns
     -------
@@ -102,11 +107,8 @@ def labelled_rows(table: pa.Table, columns: Columns, target: str, estimator: Est
     if not table.num_rows:
         raise NoRowsError("the snapshot has no rows")
     described = {column["name"]: column for column in columns}
-    present = pc.is_valid(table[target])
-    if pa.types.is_floating(table[target].type):
-        present = pc.and_kleene(present, pc.is_finite(table[target]))
-    present = pc.fill_null(present, False)
-    labelled = table.filter(present)
+    wanted = [name for name, column in described.items() if column["role"] in NEEDED_ROLES or name in (target, *keep)]
+    labelled = table.select(wanted).filter(_present(table[target]))
     if not labelled.num_rows:
         raise NoRowsError(f"the target {target} has no value in any of {table.num_rows} rows", target=target)
     values, task = _target(labelled[target], described[target]["dtype"], target, estimator)
@@ -114,11 +116,16 @@ def labelled_rows(table: pa.Table, columns: Columns, target: str, estimator: Est
         {
             name: _series(labelled[name], column["dtype"])
             for name, column in described.items()
-            if name != target and name in labelled.column_names
+            if name in wanted and name != target
         },
         index=range(labelled.num_rows),
     )
     return LabelledRows(frame=frame, target=values, task=task, unlabelled=table.num_rows - labelled.num_rows)
+
+
+def _present(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    floating = pa.types.is_floating(values.type)
+    return pc.fill_null(pc.is_finite(values), False) if floating else pc.is_valid(values)
 
 
 def _series(values: pa.ChunkedArray, dtype: str) -> "pd.Series[Any]":
