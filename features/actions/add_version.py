@@ -43,7 +43,20 @@ class IngestResult:
 
 
 def same_bytes(dataset: Dataset | None, fingerprint: str) -> DatasetVersion | None:
-    """Return the version these bytes made before, if they did."""
+    """Return the version these bytes made before, if they did.
+
+    Parameters
+    ----------
+    dataset : Dataset or None
+        Where to look; None for one that isn't there yet.
+    fingerprint : str
+        Digest of the bytes.
+
+    Returns
+    -------
+    DatasetVersion or None
+        The version, or None if the bytes are new.
+    """
     return DatasetVersion.objects.filter(dataset=dataset, fingerprint=fingerprint).first() if dataset else None
 
 
@@ -115,7 +128,20 @@ def _record(
 
 
 def as_result(version: DatasetVersion, *, created: bool) -> IngestResult:
-    """Return what a version added."""
+    """Return what a version added.
+
+    Parameters
+    ----------
+    version : DatasetVersion
+        The version to describe.
+    created : bool
+        Whether it was made just now.
+
+    Returns
+    -------
+    IngestResult
+        Its rows, and the reasons of those that were refused.
+    """
     return IngestResult(
         dataset=version.dataset.name,
         version=version.number,
@@ -129,7 +155,22 @@ def as_result(version: DatasetVersion, *, created: bool) -> IngestResult:
 
 
 def preview(name: str, known: Dataset | None, staged: Staging) -> IngestResult:
-    """Return what staged rows would add."""
+    """Return what staged rows would add.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset.
+    known : Dataset or None
+        The dataset, if it is there.
+    staged : Staging
+        Rows that were checked and not written.
+
+    Returns
+    -------
+    IngestResult
+        What an ingestion would answer.
+    """
     last = known.versions.order_by("-number").first() if known else None
     return IngestResult(
         dataset=name,

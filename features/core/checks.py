@@ -154,5 +154,10 @@ def whole_rows(raw: pa.Table, rows: npt.NDArray[np.intp]) -> list[str]:
         The chunk before typing.
     rows : ndarray of int
         Positions in the chunk.
+
+    Returns
+    -------
+    list of str
+        One JSON object for each row.
     """
     return [json.dumps(row, default=str, ensure_ascii=False) for row in raw.take(pa.array(rows)).to_pylist()]

@@ -24,12 +24,36 @@ FALSEHOODS = pa.array(["false", "0", "f", "no", "n"])
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Tell whether values of this Arrow type are text."""
+    """Tell whether values of this Arrow type are text.
+
+    Parameters
+    ----------
+    kind : pyarrow.DataType
+        Type of a column as it was read.
+
+    Returns
+    -------
+    bool
+        True for every kind of string.
+    """
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def fits(kind: pa.DataType, dtype: Dtype) -> bool:
-    """Tell whether a typed column (not text) may stand for a dtype."""
+    """Tell whether a typed column (not text) may stand for a dtype.
+
+    Parameters
+    ----------
+    kind : pyarrow.DataType
+        Type of a column as it was read.
+    dtype : str
+        What the contract asks for.
+
+    Returns
+    -------
+    bool
+        True if the values can be taken as they are, or cast without loss.
+    """
     if pa.types.is_null(kind):
         return True
     if dtype == "integer":

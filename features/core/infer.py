@@ -71,5 +71,16 @@ def _matching(values: pa.Array, pattern: str) -> int:
 
 
 def guessed_columns(guesses: Sequence[ColumnGuess]) -> tuple[Column, ...]:
-    """Return the columns of all guesses, in order."""
+    """Return the columns of all guesses, in order.
+
+    Parameters
+    ----------
+    guesses : sequence of ColumnGuess
+        What was seen of each column.
+
+    Returns
+    -------
+    tuple of Column
+        One column for each guess.
+    """
     return tuple(guess.column() for guess in guesses)

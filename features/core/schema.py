@@ -148,6 +148,11 @@ def _check_column(column: Column) -> None:
 def check_names(names: Sequence[str]) -> None:
     """Refuse column names that can't be told apart, shown or stored.
 
+    Parameters
+    ----------
+    names : sequence of str
+        Names as they came, in order.
+
     Raises
     ------
     SchemaError
@@ -165,6 +170,18 @@ def check_names(names: Sequence[str]) -> None:
 
 def with_roles(columns: Sequence[Column], roles: ColumnRoles) -> tuple[Column, ...]:
     """Return the columns with these roles; times that order rows may not be missing.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Columns as they are.
+    roles : ColumnRoles
+        Which column plays which part.
+
+    Returns
+    -------
+    tuple of Column
+        The same columns in the same order.
 
     Raises
     ------
@@ -185,5 +202,16 @@ def with_roles(columns: Sequence[Column], roles: ColumnRoles) -> tuple[Column, .
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
-    """Return the Arrow schema rows of these columns have."""
+    """Return the Arrow schema rows of these columns have.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Columns of a contract.
+
+    Returns
+    -------
+    pyarrow.Schema
+        One field for each column, in order.
+    """
     return pa.schema([pa.field(column.name, ARROW_TYPES[column.dtype]) for column in columns])

@@ -65,6 +65,17 @@ class RowSource(Protocol):
 def check_columns(label: str, found: Sequence[str], columns: Sequence[Column], *, ragged: bool = False) -> None:
     """Refuse a source whose columns are not those of the contract; their order may differ.
 
+    Parameters
+    ----------
+    label : str
+        Name of the source, for the message.
+    found : sequence of str
+        Columns it has.
+    columns : sequence of Column
+        Columns of the contract.
+    ragged : bool
+        Whether each row brings its own columns, so that one too many is the row's fault.
+
     Raises
     ------
     ColumnsError
@@ -89,6 +100,15 @@ def check_columns(label: str, found: Sequence[str], columns: Sequence[Column], *
 
 def check_types(label: str, found: pa.Schema, columns: Sequence[Column]) -> None:
     """Refuse typed columns that can't stand for the contract's.
+
+    Parameters
+    ----------
+    label : str
+        Name of the source, for the message.
+    found : pyarrow.Schema
+        Columns it has, with their types.
+    columns : sequence of Column
+        Columns of the contract.
 
     Raises
     ------

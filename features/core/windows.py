@@ -84,6 +84,16 @@ class ViewDefinition:
 def seconds(text: str) -> int:
     """Return a duration such as 90m or 30d in seconds.
 
+    Parameters
+    ----------
+    text : str
+        A number and a unit: s, m, h, d or w.
+
+    Returns
+    -------
+    int
+        Length in seconds.
+
     Raises
     ------
     DefinitionError
@@ -203,7 +213,20 @@ def check_columns(view: ViewDefinition, dtypes: Mapping[str, Dtype]) -> None:
 
 
 def result_dtype(feature: Aggregation, dtypes: Mapping[str, Dtype]) -> Dtype:
-    """Return the dtype of a feature's values, given those of the dataset's columns."""
+    """Return the dtype of a feature's values, given those of the dataset's columns.
+
+    Parameters
+    ----------
+    feature : Aggregation
+        What is computed.
+    dtypes : mapping of str to str
+        Dtype of each column of the dataset.
+
+    Returns
+    -------
+    str
+        Dtype of the computed values.
+    """
     if feature.function == "count":
         return "integer"
     return dtypes[feature.column] if feature.function == "last" else "number"

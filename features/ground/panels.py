@@ -127,7 +127,11 @@ class Chart(Panel):
                 "interaction": {"mode": "index", "intersect": False},
                 "plugins": {"legend": _legend(len(self.series) > 1)},
                 "scales": {
-                    "x": {"title": _title(self.x_title), "ticks": _ticks(12), "grid": {"display": False}},
+                    "x": {
+                        "title": _title(self.x_title),
+                        "ticks": _ticks(26, 50) if self.kind == "bar" else _ticks(12),
+                        "grid": {"display": False},
+                    },
                     "y": {"beginAtZero": True, "title": _title(self.y_title), "ticks": _ticks(6), "grid": {}, **limits},
                 },
             }
@@ -138,8 +142,8 @@ def _title(text: str) -> dict[str, Any]:
     return {"display": bool(text), "text": text, "color": GREY}
 
 
-def _ticks(most: int) -> dict[str, Any]:
-    return {"color": GREY, "maxTicksLimit": most, "maxRotation": 0, "autoSkip": True}
+def _ticks(most: int, rotation: int = 0) -> dict[str, Any]:
+    return {"color": GREY, "maxTicksLimit": most, "maxRotation": rotation, "autoSkip": True}
 
 
 def _legend(shown: bool) -> dict[str, Any]:

@@ -25,6 +25,7 @@ NOT_ASKED = {
     "PR06": "type names in one spelling; here they are as people say them",
     "PR08": "a capital first letter; a description may begin with a literal value",
     "RT04": "the same",
+    "RT03": "a description of a returned value whose type says all",
 }
 
 
