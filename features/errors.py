@@ -93,7 +93,7 @@ class NotMaterializedError(FeaturesError, RefusedError):
     code = "not_materialized"
 
 
-class SnapshotDamagedError(FeaturesError, DomainError):
+class SnapshotDamagedError(FeaturesError, RefusedError):
     """A snapshot's rows are gone or are not those its fingerprint names."""
 
     code = "snapshot_damaged"
