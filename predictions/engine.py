@@ -8,70 +8,24 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
 from features.ground.errors import DomainError, bounded
+from models_store.errors import UnknownModelError, UnknownVersionError
 from models_store.models import ModelVersion, RegisteredModel, Stage
 from predictions import metrics
 from predictions.adapters.loading import LoadedVersion, load_version
-from predictions.core.routing import goes_to_canary
-from predictions.errors import AmbiguousModelError, ModelLoadError, ModelNotReadyError, UnknownServedModelError
+from predictions.adapters.serving import ModelStatus, Serving, status_of
+from predictions.errors import AmbiguousModelError, ModelLoadError, ModelNotReadyError
 
 logger = logging.getLogger(__name__)
 LIVE = (Stage.PRODUCTION, Stage.CANARY, Stage.SHADOW)
 PINNED_KEPT = 8
 # After the quick retries a broken version is tried at this pace, so that a restored file needs no restart.
 SLOW_RETRY_S = 30.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Serving:
-    """Who answers for one model."""
-
-    model: str
-    model_id: int
-    generation: int
-    canary_percent: int
-    route_key: bytes
-    production: LoadedVersion | None = None
-    canary: LoadedVersion | None = None
-    shadow: LoadedVersion | None = None
-    error: str = ""
-
-    @property
-    def state(self) -> tuple[int, int, int]:
-        """Return what tells two states of the registry apart."""
-        return self.model_id, self.generation, self.canary_percent
-
-    def pick(self, unit: str) -> tuple[LoadedVersion, str]:
-        """Return the version that answers for an entity or request, and as what."""
-        if self.canary is not None and goes_to_canary(
-            unit, model=self.model, key=self.route_key, percent=self.canary_percent
-        ):
-            return self.canary, "canary"
-        if self.production is None:
-            why = f": {self.error}" if self.error else "; promote a version first"
-            raise ModelNotReadyError(f"no production version of {self.model} is loaded{why}", model=self.model)
-        return self.production, "production"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModelStatus:
-    """What health shows of one model."""
-
-    name: str
-    version: int | None
-    loaded_at: datetime | None
-    engine: str | None
-    generation: int
-    canary: int | None
-    canary_percent: int
-    shadow: int | None
-    error: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +73,7 @@ class Engine:
         with self._lock:
             row = ModelVersion.objects.select_related("model", "snapshot").filter(model__name=name, number=number)
             if (version := row.first()) is None:
-                raise UnknownServedModelError(f"{name} has no version {number}", model=name, version=number)
+                raise UnknownVersionError(f"{name} has no version {number}", model=name, version=number)
             try:
                 self._pinned[name, number] = loaded = load_version(version)
             except (DomainError, OSError) as error:
@@ -167,7 +121,7 @@ class Engine:
         if not self._ready:
             self._first()
         found = sorted(self._table.values(), key=lambda serving: (serving.model != self._default, serving.model))
-        return [_status(serving) for serving in found]
+        return [status_of(serving) for serving in found]
 
     def _first(self) -> None:
         try:
@@ -256,7 +210,7 @@ class Engine:
 
     def _unknown(self, name: str | None) -> DomainError:
         if name or self._default:
-            return UnknownServedModelError(
+            return UnknownModelError(
                 f"no model is named {bounded(name or self._default, 100)}", model=bounded(name or self._default, 100)
             )
         live = sorted(name for name, serving in self._table.items() if serving.production is not None)
@@ -271,21 +225,6 @@ class Engine:
 
 def _route_key() -> bytes:
     return hashlib.sha256(b"route\x00" + settings.SECRET_KEY.encode()).digest()
-
-
-def _status(serving: Serving) -> ModelStatus:
-    production = serving.production
-    return ModelStatus(
-        name=serving.model,
-        version=production.number if production else None,
-        loaded_at=production.loaded_at if production else None,
-        engine=production.engine if production else None,
-        generation=serving.generation,
-        canary=serving.canary.number if serving.canary else None,
-        canary_percent=serving.canary_percent,
-        shadow=serving.shadow.number if serving.shadow else None,
-        error=serving.error,
-    )
 
 
 _engine = Engine()

@@ -28,12 +28,6 @@ class TooManyRowsError(PredictionsError, TooLargeError):
     code = "too_many_rows"
 
 
-class UnknownServedModelError(PredictionsError, NotFoundError):
-    """No model of that name or version is registered."""
-
-    code = "unknown_model"
-
-
 class UnknownPredictionError(PredictionsError, NotFoundError):
     """No prediction of that id is in the log."""
 

@@ -67,7 +67,7 @@ def answer_messages(model: str, messages: Sequence[Message], *, actor: str) -> l
 
     Raises
     ------
-    UnknownServedModelError
+    UnknownModelError, UnknownVersionError
         If no such model or version is registered.
     ModelNotReadyError
         If no version of the model is loaded.

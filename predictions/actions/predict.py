@@ -14,6 +14,7 @@ from predictions.actions.score_shadow import offer_to_shadow
 from predictions.adapters.cache import Scored
 from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
+from predictions.adapters.serving import Serving
 from predictions.core.answer import LogEntry, PredictAnswer
 from predictions.core.inputs import Columns
 from predictions.core.parse import Payload, parse_payload
@@ -80,7 +81,7 @@ def predict(request: PredictRequest) -> PredictAnswer:
         If the inputs are malformed, or do not fit the model's columns.
     TooManyRowsError
         If there are more rows than one request may hold.
-    UnknownServedModelError
+    UnknownModelError, UnknownVersionError
         If no such model or version is registered.
     ModelNotReadyError
         If no version of the model is loaded.
@@ -100,7 +101,7 @@ def predict(request: PredictRequest) -> PredictAnswer:
     return _answer(request, loaded, role, serving, started, payload)
 
 
-def _payload(request: PredictRequest, serving: engine.Serving) -> Payload:
+def _payload(request: PredictRequest, serving: Serving) -> Payload:
     if request.body is not None:
         anyone = serving.production or serving.canary
         return parse_payload(request.body, max_depth=anyone.max_depth if anyone else 32)
@@ -115,7 +116,7 @@ def _answer(
     request: PredictRequest,
     loaded: LoadedVersion,
     role: str,
-    serving: engine.Serving,
+    serving: Serving,
     started: float,
     payload: Payload | None = None,
 ) -> PredictAnswer:
@@ -147,7 +148,7 @@ def _hand_out(
     request: PredictRequest,
     loaded: LoadedVersion,
     role: str,
-    serving: engine.Serving,
+    serving: Serving,
     scored: Scored,
     entities: tuple[str, ...],
     started: float,

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from features.ground.errors import DomainError
+from models_store.errors import UnknownModelError
 from pipeline.actions.consume import ConsumeRequest, consume
 from pipeline.adapters.stream_jsonl import JsonlSource
 from pipeline.core.streaming import Consumed
@@ -23,7 +24,6 @@ from pipeline.errors import (
     StreamInterruptedError,
     UnknownFileError,
 )
-from predictions.errors import UnknownServedModelError
 from predictions.models import Prediction
 from tests.pipeline.stream_files import answers, lines, offsets, run, written
 
@@ -111,7 +111,7 @@ def test_output_of_another_process_is_refused(folder: Path) -> None:
 
 def test_unknown_model_touches_nothing(folder: Path) -> None:
     written(folder, lines(5))
-    with pytest.raises(UnknownServedModelError):
+    with pytest.raises(UnknownModelError):
         run(folder, model="nobody")
     assert (folder / "out.jsonl").read_bytes() == b""
 

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 
+from models_store.errors import UnknownModelError
 from predictions.actions.ensure_roles import ensure_roles
-from predictions.errors import InvalidRequestError, RoleNotHeldError, UnknownServedModelError, UnknownUserError
+from predictions.errors import InvalidRequestError, RoleNotHeldError, UnknownUserError
 from predictions.models import Prediction
 from predictions.tokens import verify_token
 from tests.predictions.conftest import Configure
@@ -59,7 +60,7 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(serving: None, tmp_pat
 
 
 def test_an_unknown_model_is_refused(serving: None) -> None:
-    with pytest.raises(UnknownServedModelError):
+    with pytest.raises(UnknownModelError):
         run("predict", "nope", "--json-rows", "[[1]]")
 
 

@@ -11,10 +11,11 @@ from django.conf import settings
 
 from features.ground.errors import DomainError
 from models_store.actions.promote import promote
+from models_store.errors import UnknownModelError
 from models_store.models import ModelVersion, RegisteredModel
 from predictions import engine
 from predictions.actions.predict import PredictAnswer, PredictRequest, predict
-from predictions.errors import ModelLoadError, ModelNotReadyError, UnknownServedModelError
+from predictions.errors import ModelLoadError, ModelNotReadyError
 from tests.predictions.conftest import Configure
 from tests.predictions.tiny import ROW, register, staged
 
@@ -114,7 +115,7 @@ def test_a_model_that_is_gone_is_forgotten(serving: None) -> None:
     version.delete()
     RegisteredModel.objects.all().delete()
     engine.refresh()
-    with pytest.raises(UnknownServedModelError):
+    with pytest.raises(UnknownModelError):
         ask()
 
 
