@@ -87,21 +87,22 @@ def milliseconds(value: float | None) -> str:
 
 def models_table(now: datetime) -> Table:
     """Return each model's serving versions, traffic and last verdict."""
-    counts = traffic.by_version(now)
     versions = ModelVersion.objects.filter(stage__in=SERVING).select_related("model")
     serving: dict[int, dict[str, ModelVersion]] = {}
     for version in versions:
         serving.setdefault(version.model_id, {})[version.stage] = version
-    rows = [model_row(model, serving.get(model.pk, {}), counts) for model in RegisteredModel.objects.all()]
+    rows = [model_row(model, serving.get(model.pk, {}), now) for model in RegisteredModel.objects.all()]
     headers = ("Model", "Production", "Canary", "Shadow", "Predictions, 24 h", "95th percentile", "Last drift verdict")
     empty = "No model is registered. Next: make run, or manage.py demo"
     return Table(title="Models", headers=headers, rows=rows, empty=empty, wide=True)
 
 
-def model_row(model: RegisteredModel, at: dict[str, ModelVersion], counts: dict[int, int]) -> list[Any]:
+def model_row(model: RegisteredModel, at: dict[str, ModelVersion], now: datetime) -> list[Any]:
     """Return a model's row."""
     asked = (
-        format_html_join("", "<div>{} {}</div>", ((number(counts.get(at[s].pk, 0)), s) for s in SERVING if s in at))
+        format_html_join(
+            "", "<div>{} {}</div>", ((number(traffic.asked(at[s].pk, now)), s) for s in SERVING if s in at)
+        )
         or "–"
     )
     live = at.get("production")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from predictions.models import Prediction
 
@@ -49,10 +49,9 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def by_version(now: datetime) -> dict[int, int]:
-    """Return how often each version was asked in the last 24 hours."""
-    rows = Prediction.objects.filter(at__gte=now - timedelta(hours=HOURS)).order_by()
-    return dict(rows.values_list("model_version").annotate(Count("id")))
+def asked(version_id: int, now: datetime) -> int:
+    """Return how often a version was asked in the last 24 hours."""
+    return Prediction.objects.filter(model_version=version_id, at__gte=now - timedelta(hours=HOURS)).count()
 
 
 def newest_latencies(version_id: int) -> list[float]:

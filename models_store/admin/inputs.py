@@ -6,16 +6,15 @@ from typing import Any
 
 from features.ground.console import mono, number
 from features.ground.panels import Code, Table
+from models_store.core.sample import sample_rows
 from models_store.models import ModelVersion
-
-NUMERIC = {"number", "integer"}
 
 
 def inputs_table(version: ModelVersion) -> Table:
     """Return the input columns in order."""
     means = version.metrics.get("features") or {}
     rows = [input_row(column, means.get(column["name"])) for column in version.input_schema]
-    headers = ("Column", "Type", "Missing", "Seen in training", "Mean")
+    headers = ("Column", "Type", "Missing", "Allowed", "Mean")
     return Table(title="Inputs, in order", headers=headers, rows=rows, wide=True)
 
 
@@ -26,7 +25,7 @@ def input_row(column: dict[str, Any], mean: Any) -> Sequence[Any]:
 
 
 def limits(column: dict[str, Any]) -> str:
-    """Return the range or values seen in training."""
+    """Return the range or the values that the data contract allows."""
     if values := column.get("allowed"):
         return ", ".join(map(str, values[:8])) + (f", … ({len(values)} values)" if len(values) > 8 else "")
     if column.get("min") is None and column.get("max") is None:
@@ -34,25 +33,18 @@ def limits(column: dict[str, Any]) -> str:
     return f"{number(column.get('min'))} to {number(column.get('max'))}"
 
 
-def sample_record(version: ModelVersion) -> dict[str, Any]:
-    """Return a record this version accepts: training means and first known values."""
-    means = version.metrics.get("features") or {}
-    return {column["name"]: sample_value(column, means.get(column["name"])) for column in version.input_schema}
+def sample_record(version: ModelVersion, sample: Sequence[Any] | None) -> dict[str, Any]:
+    """Return a record this version accepts: the artefact's own sample row, else one made from the schema."""
+    names = [column["name"] for column in version.input_schema]
+    row = sample if sample and len(sample) == len(names) else sample_rows(version.input_schema)[0]
+    return {
+        name: round(value, 4) if isinstance(value, float) else value for name, value in zip(names, row, strict=True)
+    }
 
 
-def sample_value(column: dict[str, Any], mean: Any) -> Any:
-    """Return a value one column accepts."""
-    if values := column.get("allowed"):
-        return values[0]
-    if column.get("dtype") not in NUMERIC:
-        return "text"
-    middle = mean if isinstance(mean, int | float) else column.get("min")
-    return round(middle, 3) if isinstance(middle, int | float) else 0
-
-
-def sample_request(version: ModelVersion, site: str) -> Code:
+def sample_request(version: ModelVersion, site: str, sample: Sequence[Any] | None) -> Code:
     """Return a curl line that asks for a prediction."""
-    body = json.dumps({"records": [sample_record(version)]}, ensure_ascii=False)
+    body = json.dumps({"records": [sample_record(version, sample)]}, ensure_ascii=False)
     quoted = body.replace("'", "'\\''")
     text = (
         "TOKEN=$(.venv/bin/python manage.py issue_token USER)\n"

@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.utils.html import format_html
+
 from features.ground.console import ago, anchor, link, list_of, mono, number
 from features.ground.panels import Facts, Panel, Table
+from features.ground.unfold import badge
+from models_store.adapters.artefacts import read_artefact
 from models_store.admin.inputs import inputs_table, sample_request
 from models_store.admin.panels import (
     calibration_chart,
@@ -17,11 +21,15 @@ from models_store.admin.panels import (
     stage_badge,
     summary,
 )
+from models_store.errors import ArtefactError
 from models_store.models import AuditEntry, ModelVersion, RegisteredModel
+
+MAX_CHECKED_BYTES = 64 * 2**20
 
 
 def version_panels(version: ModelVersion, site: str) -> list[Panel]:
     """Return a version's page, what matters first at the top."""
+    state, sample = checked_artefact(version)
     calibration = version.metrics.get("calibration")
     beside = (calibration_chart(version),) if calibration else ()
     return [
@@ -32,9 +40,9 @@ def version_panels(version: ModelVersion, site: str) -> list[Panel]:
         audit_table([str(version)], wide=not calibration),
         *slice_tables(version),
         lineage(version),
-        artefact(version),
+        artefact_facts(version, state),
         inputs_table(version),
-        sample_request(version, site),
+        sample_request(version, site, sample),
         params_table(version),
     ]
 
@@ -117,19 +125,31 @@ def lineage(version: ModelVersion) -> Facts:
     )
 
 
-def artefact(version: ModelVersion) -> Facts:
+def artefact_facts(version: ModelVersion, state: Any) -> Facts:
     """Return what the signed artefact is."""
     return Facts(
         title="Artefact",
         wide=True,
         pairs=[
+            ("State", state),
             ("Digest", mono(version.manifest_digest, 16)),
             ("Size", f"{version.size_bytes / 1024:,.0f} kB"),
             ("Signing key", mono(version.key_id, 16)),
-            ("Code", mono(version.code_version) if version.code_version else "–"),
+            ("Code", mono(version.code_version, 16) if version.code_version else "–"),
             ("Environment", mono(version.environment_digest, 16) if version.environment_digest else "–"),
         ],
     )
+
+
+def checked_artefact(version: ModelVersion) -> tuple[Any, Sequence[Any] | None]:
+    """Return what a check of the artefact says now, and its first sample row."""
+    if version.size_bytes > MAX_CHECKED_BYTES:
+        return "too large to be checked for a page: the gates check it", None
+    try:
+        sample = read_artefact(version).manifest.get("sample")
+    except ArtefactError as error:
+        return format_html("{} {}", badge(error.code, "danger"), error.message), None
+    return badge("verified", "success"), sample[0] if sample else None
 
 
 def audit_table(names: Sequence[str], wide: bool = False) -> Table:

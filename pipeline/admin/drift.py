@@ -137,7 +137,7 @@ def scores_table(obj: DriftReport) -> Table:
     rows = [
         (mono(name), number(column.get("score")), labels[bool(column.get("drifted"))]) for name, column in by_score(obj)
     ]
-    return Table(title="Columns", headers=("Column", f"Score ({obj.method})", "Verdict"), rows=rows)
+    return Table(title="Columns", headers=("Column", f"Score ({obj.method})", "Verdict"), rows=rows, wide=True)
 
 
 def scores_chart(obj: DriftReport) -> Chart:
@@ -149,6 +149,7 @@ def scores_chart(obj: DriftReport) -> Chart:
     scores = [float(column.get("score") or 0) for _, column in shown]
     return Chart(
         title="How far each column has moved",
+        wide=True,
         note=note,
         kind="bar",
         labels=[n for n, _ in shown],

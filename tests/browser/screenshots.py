@@ -65,6 +65,12 @@ def _round(
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             print(f"{shot} at {width}: page is {wide} wide", file=sys.stderr)
+        if shot == "drift" and page.locator("iframe.c-frame").count():
+            # A whole-page picture leaves frames blank: this one is of the window.
+            page.locator("iframe.c-frame").scroll_into_view_if_needed()
+            page.frame_locator("iframe.c-frame").locator("body *").first.wait_for()
+            page.wait_for_timeout(1500)
+            page.screenshot(path=folder / f"report-{size}-{theme}.png")
         if shot == "candidate" and "/change/" in page.url:
             _dialog(page)
             page.screenshot(path=folder / f"promote-{size}-{theme}.png")
