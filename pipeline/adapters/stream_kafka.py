@@ -114,9 +114,7 @@ class KafkaSource:
             self._producer.begin_transaction()
             futures = [self._send(answer) for answer in answers]
             self._producer.flush(FLUSH_S)
-            # The client commits happily without a record that timed out.
-            if lost := [future for future in futures if not future.succeeded()]:
-                raise StreamInterruptedError(f"{len(lost)} of {len(futures)} records did not reach the broker")
+            _check_sent(futures)
             self._producer.send_offsets_to_transaction(_offsets(answers), self._group)
             self._producer.commit_transaction()
 
@@ -204,6 +202,17 @@ def _offsets(answers: Sequence[Answer]) -> dict[Any, Any]:
         place = TopicPartition(message.topic, message.partition)
         last[place] = max(last.get(place, -1), message.offset)
     return {place: OffsetAndMetadata(offset + 1, "", -1) for place, offset in last.items()}
+
+
+def _check_sent(futures: Sequence[Any]) -> None:
+    """Refuse to go on if a record did not arrive: the client commits happily without one that timed out."""
+    lost = [future for future in futures if not future.succeeded()]
+    for future in lost:
+        # To begin again would fence the one that has fenced us.
+        if isinstance(future.exception, _FENCED):
+            raise future.exception
+    if lost:
+        raise StreamInterruptedError(f"{len(lost)} of {len(futures)} records did not reach the broker")
 
 
 @contextmanager
