@@ -89,10 +89,16 @@ class EmptyWindowError(PipelineError, InvalidInputError):
     code = "empty_window"
 
 
-class InvalidDriftOptionError(PipelineError, InvalidInputError):
+class InvalidMonitoringError(PipelineError, InvalidInputError):
     """The measure or the window asked for does not exist."""
 
-    code = "invalid_option"
+    code = "invalid_monitoring"
+
+
+class InvalidOutcomeError(PipelineError, InvalidInputError):
+    """A line of a file is no outcome."""
+
+    code = "invalid_outcome"
 
 
 class NoTrainingSnapshotError(PipelineError, RefusedError):

@@ -24,7 +24,7 @@ from pipeline.adapters.served import (
     window_hours as hours_or_default,
 )
 from pipeline.core.drift import METHODS, compare
-from pipeline.errors import EmptyWindowError, InvalidDriftOptionError
+from pipeline.errors import EmptyWindowError, InvalidMonitoringError
 from pipeline.models import DriftReport
 
 MAX_HOURS = 24 * 366 * 10
@@ -70,7 +70,7 @@ def report_drift(
         If there is nothing to compare.
     NoTrainingSnapshotError
         If the version was made elsewhere.
-    InvalidDriftOptionError
+    InvalidMonitoringError
         If the method or the window is none that exists.
     """
     hours = _checked(method, hours_or_default(window_hours))
@@ -98,9 +98,9 @@ def report_drift(
 
 def _checked(method: str | None, hours: float) -> float:
     if method is not None and method not in METHODS:
-        raise InvalidDriftOptionError(f"the method must be one of {', '.join(METHODS)}; got {method!r}")
+        raise InvalidMonitoringError(f"the method must be one of {', '.join(METHODS)}; got {method!r}")
     if not 0 < hours <= MAX_HOURS:
-        raise InvalidDriftOptionError(f"the window must be over 0 and at most {MAX_HOURS} hours; got {hours}")
+        raise InvalidMonitoringError(f"the window must be over 0 and at most {MAX_HOURS} hours; got {hours}")
     return hours
 
 

@@ -18,7 +18,7 @@ from models_store.models import ModelVersion
 from pipeline.actions.drift import report_drift
 from pipeline.errors import (
     EmptyWindowError,
-    InvalidDriftOptionError,
+    InvalidMonitoringError,
     NoTrainingSnapshotError,
     UnknownFileError,
     UnreadableTableError,
@@ -180,9 +180,9 @@ def test_unusable_file_is_refused(
 
 
 def test_unknown_method_and_window_are_refused(version: ModelVersion) -> None:
-    with pytest.raises(InvalidDriftOptionError, match="one of psi, ks, wasserstein, jensenshannon; got 'magic'"):
+    with pytest.raises(InvalidMonitoringError, match="one of psi, ks, wasserstein, jensenshannon; got 'magic'"):
         report_drift("late", method="magic", actor="cli:test")
-    with pytest.raises(InvalidDriftOptionError, match="window must be over 0"):
+    with pytest.raises(InvalidMonitoringError, match="window must be over 0"):
         report_drift("late", window_hours=0, actor="cli:test")
 
 

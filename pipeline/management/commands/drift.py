@@ -1,7 +1,5 @@
 """`manage.py drift`: compare what a model is asked with what it was trained on."""
 
-import argparse
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +10,8 @@ from features.ground.command import ActionCommand
 from features.ground.progress import shown
 from pipeline.actions.runs import run_inline
 from pipeline.core.drift import METHODS
+from pipeline.management.options import window
 from pipeline.models import Run
-
-HOURS = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
-
-
-def window(text: str) -> float:
-    """Return a window such as 90m, 24h, 7d or 2w in hours."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([mhdw])", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"a window is a number with m, h, d or w, such as 24h; got {text!r}")
-    return float(match[1]) * HOURS[match[2]]
 
 
 class Command(ActionCommand):
