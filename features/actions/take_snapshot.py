@@ -98,9 +98,10 @@ def _labels(version: DatasetVersion, as_of: datetime | None) -> pa.Table:
             table = table.filter(pc.less_equal(table[column], pa.scalar(as_of, table[column].type)))
     if not table.num_rows:
         raise EmptyFileError(f"{version} has no row as of {as_of}", dataset=dataset.name)
-    if dataset.timestamp_column:
-        # A stable sort: rows of one time stay in the order they came in.
-        table = table.take(pc.sort_indices(table, [(dataset.timestamp_column, "ascending")]))
+    # By time, then by content: files of one commit have no order, and the same rows must give the same bytes.
+    first = [dataset.timestamp_column] if dataset.timestamp_column else []
+    order = dict.fromkeys((*first, *table.column_names))
+    table = table.take(pc.sort_indices(table, [(name, "ascending") for name in order]))
     return table.combine_chunks()
 
 

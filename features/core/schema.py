@@ -194,8 +194,8 @@ def with_roles(columns: Sequence[Column], roles: ColumnRoles) -> tuple[Column, .
         names = bounded(", ".join(column.name for column in columns), 300)
         raise SchemaError(f"no column named {bounded(missing)}; there are: {names}", columns=missing)
     given = tuple(replace(column, role=wanted.get(column.name, column.role)) for column in columns)
-    required = ("timestamp", "entity")
-    given = tuple(replace(c, nullable=c.nullable and c.role not in required) for c in given)
+    # A row without its time can't be placed; one without an entity is a label without history.
+    given = tuple(replace(c, nullable=c.nullable and c.role != "timestamp") for c in given)
     for column in given:
         _check_column(column)
     return given

@@ -96,7 +96,7 @@ def test_as_of_keeps_labels_known_by_then(views):
 def test_a_dataset_without_time_gives_its_own_columns(transactional_db, var_dir, write):
     ingest("d", [write("d.csv", "b,a\n2,x\n1,y\n")], actor="test", roles=ColumnRoles(target="a"))
     made = take_snapshot("s", dataset="d", actor="test")
-    assert read_snapshot(made).to_pylist() == [{"b": 2, "a": "x"}, {"b": 1, "a": "y"}]
+    assert read_snapshot(made).to_pylist() == [{"b": 1, "a": "y"}, {"b": 2, "a": "x"}]
     with pytest.raises(DefinitionError, match="as_of needs times"):
         take_snapshot("s", dataset="d", as_of=datetime(2000, 1, 1, tzinfo=UTC), actor="test")
 

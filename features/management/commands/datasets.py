@@ -26,6 +26,23 @@ class Command(ActionCommand):
             ]
         }
 
+    def text(self, result: dict[str, Any]) -> str:
+        if "datasets" in result:
+            lines = [f"{one['name']:<24}{one['versions']:>10}{one['rows']:>14,}" for one in result["datasets"]]
+            return "\n".join([f"{'dataset':<24}{'versions':>10}{'rows':>14}", *lines])
+        columns = [f"  {c['name']:<24}{c['dtype']:<11}{c['role']:<11}{_limits(c)}" for c in result["schema"]]
+        versions = [
+            f"  @{v['version']:<4}{v['rows_valid']:>12,} valid{v['rows_rejected']:>10,} in quarantine  {v['source']}"
+            for v in result["versions"]
+        ]
+        return "\n".join([f"{result['name']}, {len(columns)} columns:", *columns, "versions:", *versions])
+
+
+def _limits(column: dict[str, Any]) -> str:
+    parts = ["" if column["nullable"] else "required"]
+    parts += [f"{name} {column[name]}" for name in ("min", "max", "allowed") if column.get(name) is not None]
+    return ", ".join(filter(None, parts))
+
 
 def _one(dataset: Dataset) -> dict[str, Any]:
     return {
