@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -88,5 +90,4 @@ def _item(title: str, icon: str, table: str) -> dict[str, Any]:
 
 
 def _may_see(request: HttpRequest, table: str) -> bool:
-    app, model = table.split(".")
-    return bool(request.user.has_perm(f"{app}.view_{model}") or request.user.has_perm(f"{app}.change_{model}"))
+    return bool(admin.site._registry[apps.get_model(table)].has_view_permission(request))

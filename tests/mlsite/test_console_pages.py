@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from features.ground.console import ReadOnlyAdmin
+from features.ground.roles import ADMIN, PROMOTER, ROLES
 from models_store.models import ModelVersion
+from predictions.actions.ensure_roles import ensure_roles
 from predictions.models import Prediction
 
 APPS = ("features", "models_store", "predictions", "pipeline")
@@ -104,15 +106,34 @@ def test_person_without_permission_sees_no_table(
     assert "Model versions" not in client.get(reverse("admin:index")).content.decode()
 
 
-def test_reader_sees_a_version_and_no_way_to_promote(
+@pytest.mark.parametrize(
+    ("role", "promotes"), [("readonly", False), ("user", False), ("promoter", True), ("admin", True)]
+)
+def test_role_reads_everything_and_a_promoter_acts(
+    console_site: dict[int, ModelVersion], client: Client, db: None, role: str, promotes: bool
+) -> None:
+    ensure_roles(ROLES, promoters=(ADMIN, PROMOTER))
+    person = User.objects.create_user("ron", is_staff=True)
+    person.groups.add(Group.objects.get(name=role))
+    client.force_login(person)
+    for model in TABLES:
+        assert client.get(address(model, "change", model.objects.first().pk)).status_code == 200
+    page = client.get(address(ModelVersion, "change", console_site[3].pk)).content.decode()
+    assert "Drift reports" in page
+    assert "Users" not in page
+    assert ("/promote/" in page) is promotes
+    dialog = reverse("admin:models_store_modelversion_promote", args=[console_site[3].pk])
+    assert client.get(dialog).status_code == (200 if promotes else 403)
+
+
+def test_role_without_staff_status_stays_outside(
     console_site: dict[int, ModelVersion], client: Client, db: None
 ) -> None:
-    reader = User.objects.create_user("ron", is_staff=True)
-    reader.user_permissions.add(Permission.objects.get(codename="view_modelversion"))
-    client.force_login(reader)
-    page = client.get(address(ModelVersion, "change", console_site[1].pk)).content.decode()
-    assert "Metrics" in page
-    assert "/promote/" not in page
+    ensure_roles(ROLES, promoters=())
+    person = User.objects.create_user("una")
+    person.groups.add(Group.objects.get(name="admin"))
+    client.force_login(person)
+    assert client.get(address(ModelVersion, "changelist")).status_code == 302
 
 
 def test_token_itself_is_never_shown(console: Client) -> None:
