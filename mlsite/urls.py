@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("apidocs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="apidocs"),
     path("api/v1/", include("predictions.urls")),
+    path("api/v1/", include("models_store.urls")),
     path("api/v1/", include("pipeline.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -58,4 +58,5 @@ def _state(demo: Demo, seconds: float) -> DemoState:
 
 def _sample(demo: Demo) -> dict[str, object]:
     names = [column["name"] for column in demo.versions[PRODUCTION].input_schema]
-    return dict(demo.live.select(names).slice(0, 1).to_pylist()[0])
+    row = demo.live.select(names).slice(0, 1).to_pylist()[0]
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}

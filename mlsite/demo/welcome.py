@@ -13,6 +13,7 @@ from predictions.actions.issue_token import issue_token
 ADMIN = "admin"
 CALLER = "demo"
 TOKEN_MINUTES = 24 * 60
+PASSWORD_BYTES = 12  # 96 bits, and still short enough to type
 SHOWN = ("roc_auc", "log_loss", "brier", "calibration_error")
 
 
@@ -70,7 +71,7 @@ def welcome(base: str) -> str:
 
 
 def _sign_in() -> str:
-    password = dev_secret(settings.VAR_DIR, "admin_password")
+    password = dev_secret(settings.VAR_DIR, "admin_password", PASSWORD_BYTES)
     ensure_admin(ADMIN, password)
     if User.objects.get(username=ADMIN).check_password(password):
         return f"user {ADMIN}, password {password}"
