@@ -14,6 +14,7 @@ import pyarrow as pa
 from django.conf import settings
 
 from features.ground.errors import UnavailableError
+from features.ground.paths import var_path
 from features.ground.progress import Report
 from models_store.models import ModelVersion
 from predictions.actions.issue_token import issue_token
@@ -22,6 +23,7 @@ CHUNK = 500
 SINGLE_ROWS = 30
 START_SECONDS = 60
 CALLER = "demo-traffic"
+LOG = "demo-server.log"
 
 
 class DemoServerError(UnavailableError):
@@ -90,7 +92,8 @@ def _server() -> Iterator[str]:
         port = probe.getsockname()[1]
     base = f"http://127.0.0.1:{port}"
     argv = [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve", "--web-only", "--port", str(port)]
-    process = subprocess.Popen([*argv, "--workers", "1"], stdout=subprocess.DEVNULL)
+    with var_path("logs", LOG).open("ab") as log:
+        process = subprocess.Popen([*argv, "--workers", "1"], stdout=log, stderr=log)
     try:
         _wait(base, process)
         yield base
@@ -107,4 +110,6 @@ def _wait(base: str, process: subprocess.Popen[bytes]) -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    raise DemoServerError(f"the web server did not answer at {base} within {START_SECONDS} s; see var/logs/web-1.log")
+    raise DemoServerError(
+        f"the web server did not answer at {base} within {START_SECONDS} s: see {var_path('logs', LOG)}"
+    )
