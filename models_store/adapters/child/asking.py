@@ -23,7 +23,9 @@ def frame_of(columns: list[dict[str, Any]], rows: list[list[Any]]) -> pd.DataFra
 
 
 def answers(model: Any, frame: pd.DataFrame) -> bool:
-    """Tell whether the model answers with finite numbers."""
+    """Tell whether the model answers with finite numbers, in one thread: the guard lets it start no process."""
+    if hasattr(model, "get_params"):
+        model.set_params(**{key: 1 for key in model.get_params() if key == "n_jobs" or key.endswith("__n_jobs")})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a model fitted on a bare matrix warns about names

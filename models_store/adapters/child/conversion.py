@@ -16,6 +16,8 @@ def convert(
     model: Any, columns: list[dict[str, Any]], frame: pd.DataFrame, task: str, folder: Path, tolerance: float
 ) -> str:
     """Write `model.onnx`; answer why not, or nothing if it was written."""
+    if task == "classification" and not hasattr(model, "predict_proba"):
+        return "the model gives no probabilities, which the ONNX form needs"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -59,8 +61,6 @@ def _difference(
         wanted = np.asarray(model.predict(frame), dtype=np.float64).ravel()
         apart = np.abs(np.asarray(given[0]).ravel() - wanted) / np.maximum(np.abs(wanted), 1.0)
         return "" if apart.max() <= tolerance else f"ONNX answers differ by {apart.max():.2g}, over {tolerance:g}"
-    if len(given) < 2 or not hasattr(model, "predict_proba"):
-        return "the model gives no probabilities, which the ONNX form needs"
     wanted = np.asarray(model.predict_proba(frame))
     apart = np.abs(np.asarray(given[1]) - wanted).max()
     if apart > tolerance or (np.asarray(given[1]).argmax(axis=1) != wanted.argmax(axis=1)).any():

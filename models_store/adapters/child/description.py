@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from models_store.adapters.child.asking import answers, frame_of
 from models_store.adapters.child.conversion import convert
@@ -14,9 +14,9 @@ from models_store.core.sample import sample_rows
 
 def described(model: Any, request: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Say what the model is, ask it, and convert it to ONNX if its answers stay the same."""
-    if not (is_classifier(model) or is_regressor(model)) or not hasattr(model, "predict"):
+    if not isinstance(model, BaseEstimator) or not (is_classifier(model) or is_regressor(model)):
         raise UnusableError(
-            f"the file holds a {type(model).__name__}: a scikit-learn classifier or regressor is needed"
+            f"a scikit-learn classifier or regressor is needed, the file holds a {type(model).__name__}"
         )
     task = "classification" if is_classifier(model) else "regression"
     columns = request["columns"] or _own_columns(model)

@@ -9,8 +9,8 @@ import numpy as np
 
 from models_store.core.allowed import is_allowed
 
-# Reading a folder's names is how Python finds a module to import.
-_FREE = {"os.listdir", "os.scandir"}
+# Reading a folder's names is how Python finds a module; libraries set variables for their own threads.
+_FREE = {"os.listdir", "os.scandir", "os.putenv", "os.unsetenv"}
 _PROJECT = Path(__file__).resolve().parents[3]
 _SYSTEM = ("/usr/share/zoneinfo/", "/proc/cpuinfo", "/sys/devices/system/cpu/")
 _CLOSED = (

@@ -1,0 +1,57 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from models_store.adapters import provenance
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Give the test a small project of its own under git."""
+    monkeypatch.setattr(settings, "BASE_DIR", tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
+
+    def git(*arguments: str) -> str:
+        named = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments]
+        return subprocess.run(named, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+
+    return git
+
+
+def test_code_is_named_by_its_commit(project):
+    project("init", "-q")
+    project("add", ".")
+    project("commit", "-q", "-m", "one")
+    assert provenance.code_version() == project("rev-parse", "HEAD")
+
+
+def test_changed_code_is_dirty(project, tmp_path):
+    project("init", "-q")
+    project("add", ".")
+    project("commit", "-q", "-m", "one")
+    (tmp_path / "new.py").touch()
+    assert provenance.code_version() == project("rev-parse", "HEAD") + "+dirty"
+
+
+def test_code_outside_git_is_named_by_its_version(project):
+    assert provenance.code_version() == "1.2.3"
+
+
+def test_machine_without_git_names_the_version(project, monkeypatch):
+    project("init", "-q")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert provenance.code_version() == "1.2.3"
+
+
+def test_environment_has_one_digest(settings):
+    assert provenance.environment_digest() == provenance.environment_digest()
+    assert len(provenance.environment_digest()) == 64
+
+
+def test_versions_of_libraries_are_told():
+    found = provenance.library_versions()
+    pinned = Path(settings.BASE_DIR, "requirements.txt").read_text()
+    assert f"onnxruntime=={found['onnxruntime']}" in pinned
+    assert "python" in found
