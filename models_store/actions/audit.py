@@ -15,6 +15,8 @@ from models_store.core.reasons import MAX_REASON
 from models_store.core.text import finite, storable
 from models_store.models import AuditEntry
 
+LARGEST_EXACT = 1e15
+
 
 def append_audit(
     *,
@@ -86,6 +88,9 @@ def _storable(value: Any) -> Any:
         return {storable(key, 200): _storable(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_storable(part) for part in value]
+    # Beyond this a database may give back digits that were never there, and the hash would not hold.
+    if isinstance(value, float) and abs(value) >= LARGEST_EXACT:
+        return repr(value)
     return storable(value, MAX_REASON) if isinstance(value, str) else value
 
 

@@ -50,8 +50,8 @@ def register_file(
 
     Parameters
     ----------
-    model : str
-        Name of the model; made on first use, with a policy that asks for no metrics.
+    model, actor : str
+        Name of the model, made on first use with a policy that asks for no metrics; and who asks.
     path : Path
         An `.onnx`, `.skops`, `.joblib` or `.pkl` file.
     columns : sequence of mapping, optional
@@ -62,8 +62,6 @@ def register_file(
         classification or regression; what the file says, if left out.
     allow_pickle : bool
         Whether a file whose opening runs code may be opened, in a child process.
-    actor : str
-        Who asks.
 
     Returns
     -------
@@ -74,10 +72,8 @@ def register_file(
     ------
     ModelFileError, BadVersionError, BadSpecError
         If the file can't be read or its form can't be served.
-    PickleRefusedError, ModelFileRefusedError
-        If it is a pickle without leave, or its opening tried what a model has no need of.
-    ModelFileTooLargeError, ArtefactTooLargeError
-        If it is over the size limit.
+    PickleRefusedError, ModelFileRefusedError, ModelFileTooLargeError, ArtefactTooLargeError
+        If it is a pickle without leave, its opening tried what a model has no need of, or it is over the size limit.
     """
     started = time.perf_counter()
     asked = {"file": path.name, "allow_pickle": allow_pickle}
@@ -86,8 +82,7 @@ def register_file(
     ):
         checked_name(model)
         form = _form(path, allow_pickle)
-        given = _given_columns(columns, n_features)
-        blob = read_model_file(path)
+        given, blob = _given_columns(columns, n_features), read_model_file(path)
         opened = open_model(blob, form, given, _checked_task(task))
         version = register_version(_new_version(model, opened, path, blob, actor))
     return Registered(version=version, seconds=time.perf_counter() - started)

@@ -51,14 +51,10 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
 
     Parameters
     ----------
-    model : str
-        Name of the model.
+    model, reason, actor : str
+        Name of the model; why, in 1 to 2000 characters; who asks.
     to : int, optional
         A version that was in production; the one before the present one, if left out.
-    reason : str
-        Why; 1 to 2000 characters.
-    actor : str
-        Who asks.
 
     Returns
     -------
@@ -67,25 +63,17 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
 
     Raises
     ------
-    NothingToRollBackToError
-        If there is no such earlier version.
-    MoveNotAllowedError
-        If the version named is live, or is not in the archive.
-    GateFailedError
-        If its artefact is refused, it does not answer, or its inputs differ.
-    PromotionConflictError
-        If the model has changed since.
+    NothingToRollBackToError, MoveNotAllowedError
+        If there is no such earlier version, or the one named is live or not in the archive.
+    GateFailedError, PromotionConflictError
+        If its artefact is refused, it does not answer, its inputs differ, or the model has changed since.
     UnknownModelError, UnknownVersionError, BadPromotionError
         If the request has another form.
     """
     started = time.perf_counter()
+    asked = {"to": to}
     with audited_refusals(
-        actor=actor,
-        action="rollback",
-        object_type="registered_model",
-        object_id=model,
-        reason=reason,
-        asked={"to": to},
+        actor=actor, action="rollback", object_type="registered_model", object_id=model, reason=reason, asked=asked
     ):
         why = checked_reason(reason)
         move = Move(action=history.ROLLBACK, target_stage=lifecycle.PRODUCTION, percent=None, actor=actor, reason=why)

@@ -117,7 +117,7 @@ def verify_chain(entries: Iterable[StoredLink]) -> ChainCheck:
 
 
 def _steady(value: Any) -> Any:
-    """Give a whole number one form: a database may answer 1e22 where 10000000000000000000000 was stored."""
+    """Give a whole number one form: a database may answer 1 where 1.0 was stored."""
     if isinstance(value, Mapping):
         return {str(key): _steady(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
