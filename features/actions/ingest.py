@@ -36,12 +36,10 @@ def ingest(
 
     Parameters
     ----------
-    dataset : str
-        Name; made by the first ingestion.
+    dataset, actor : str
+        Name, made by the first ingestion; and who asks.
     files : sequence of path
         CSV, Parquet or JSON Lines, with the same columns.
-    actor : str
-        Who asks.
     read : ReadOptions, optional
         How to read the files.
     roles : ColumnRoles, optional
@@ -64,10 +62,8 @@ def ingest(
 
     Raises
     ------
-    FileMissingError, UnreadableFileError, EmptyFileError, HeaderError, ColumnsError, SchemaError
-        If the files or what is said about them can't be used.
-    TooManyRejectedError
-        If no row is valid, or more are faulty than allowed. Nothing is written.
+    FileMissingError, UnreadableFileError, EmptyFileError, HeaderError, ColumnsError, SchemaError, TooManyRejectedError
+        If the files can't be used, no row is valid, or more are faulty than allowed. Nothing is written.
     """
     report(0, "reading the bytes")
     rows = Files([Path(file) for file in files], read or ReadOptions(), source)

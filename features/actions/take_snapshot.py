@@ -35,16 +35,14 @@ def take_snapshot(
 
     Parameters
     ----------
-    name : str
-        Name of the snapshot, 1 to 150 characters.
+    name, actor : str
+        Name of the snapshot, 1 to 150 characters; and who asks.
     dataset : str
         The labels: `NAME`, or `NAME@N` for a version.
     views : sequence of str
         Feature views, `NAME` or `NAME@N`; with none, the dataset's own columns are all there is.
     as_of : datetime, optional
         Only labels that had happened and were known by then; needs a timestamp column.
-    actor : str
-        Who asks.
     report : Report
         Told how far it is.
 
@@ -55,12 +53,8 @@ def take_snapshot(
 
     Raises
     ------
-    UnknownDatasetError, UnknownDatasetVersionError, UnknownFeatureViewError
-        If a name isn't known.
-    DefinitionError
-        If the views don't fit the labels.
-    EmptyFileError
-        If no label is left.
+    UnknownDatasetError, UnknownDatasetVersionError, UnknownFeatureViewError, DefinitionError, EmptyFileError
+        If a name isn't known, the views don't fit the labels, or no label is left.
     """
     if not 0 < len(name) <= 150 or not name.isprintable():
         raise SchemaError(f"a snapshot's name is 1 to 150 printable characters; got {bounded(repr(name))}")

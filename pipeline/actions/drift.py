@@ -1,8 +1,9 @@
 """Hold served values against training values and say whether they moved."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -44,16 +45,14 @@ def report_drift(
 
     Parameters
     ----------
-    model : str
-        `MODEL`, its production version, or `MODEL@N`.
+    model, actor : str
+        `MODEL`, its production version, or `MODEL@N`; and who asks.
     window_hours : float, optional
         How far back to look in the prediction log, in hours; the configured window by default.
     current : Path, optional
         A file or folder to compare instead of the log.
     method : str, optional
         Measure of the numerical columns; the configured one by default.
-    actor : str
-        Who asks.
     run_id : UUID, optional
         The run this is done in.
     report : Report
@@ -66,34 +65,28 @@ def report_drift(
 
     Raises
     ------
-    EmptyWindowError
-        If there is nothing to compare.
-    NoTrainingSnapshotError
-        If the version was made elsewhere.
-    InvalidMonitoringError
-        If the method or the window is none that exists.
+    EmptyWindowError, NoTrainingSnapshotError, InvalidMonitoringError
+        If there is nothing to compare, or with; or if the method or the window is none that exists.
     """
     hours = _checked(method, hours_or_default(window_hours))
-    version = ModelVersion.objects.resolve(model)
-    end = timezone.now()
+    version, end = ModelVersion.objects.resolve(model), timezone.now()
     start = end - timedelta(hours=hours)
-    report(5, "reading the training snapshot")
+    report(5, "reading the training snapshot, then what was served")
     reference = training_values(version)
-    report(20, "reading what was served")
     served = file_values(version, current) if current else served_values(version, start, end)
-    row = DriftReport(
-        run_id=run_id,
-        model_version=version,
-        window_start=None if current else start,
-        window_end=None if current else end,
-        source=str(current)[-300:] if current else "prediction log",
-    )
+    row = DriftReport(run_id=run_id, model_version=version, **_origin(current, start, end))
     _measure(row, reference, served, method, report)
     with transaction.atomic(durable=True):
         row.save(force_insert=True)
     _alert(row, run_id)
     report(100, "done")
     return row
+
+
+def _origin(current: Path | None, start: datetime, end: datetime) -> dict[str, Any]:
+    if current:
+        return {"source": str(current)[-300:]}
+    return {"source": "prediction log", "window_start": start, "window_end": end}
 
 
 def _checked(method: str | None, hours: float) -> float:

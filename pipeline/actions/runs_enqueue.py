@@ -42,12 +42,10 @@ def enqueue_run(
 
     Parameters
     ----------
-    kind : str
-        One of `Run.Kind`.
+    kind, actor : str
+        One of `Run.Kind`; and who asks.
     params : Mapping
         What to do, JSON-compatible and finite.
-    actor : str
-        Who asks.
     idempotency_key : str, optional
         The same key with the same kind and params gives the stored run.
     schedule : str, optional

@@ -44,16 +44,14 @@ def score(
 
     Parameters
     ----------
-    spec : str
-        `MODEL`, its production version, or `MODEL@N`.
+    spec, actor : str
+        `MODEL`, its production version, or `MODEL@N`; and who asks.
     source, output : Path
         Files, or folders of files, of one format. The output appears whole, at the end.
     chunk_rows : int
         Rows scored at a time. The same input, version and chunks give the same bytes, stopped in between or not.
     only_predictions : bool
         Whether to leave the input's columns out.
-    actor : str
-        Who asks.
     run_id : UUID, optional
         The run this is done in.
     report : Report
@@ -66,47 +64,32 @@ def score(
 
     Raises
     ------
-    UnknownFileError, UnreadableTableError
-        If the input is not there, is empty, or is no such table.
-    InvalidOutputError
-        If the output can't be written as asked.
-    InvalidRequestError
-        If the input lacks columns of the model.
-    OutputBusyError
-        If another process writes the same output.
+    UnknownFileError, UnreadableTableError, InvalidRequestError, InvalidOutputError, OutputBusyError
+        If the input is not there, is no such table or lacks columns, or the output can't be written now.
     """
-    started = time.monotonic()
-    version = ModelVersion.objects.resolve(spec)
-    table = TableSource(source)
+    started, version, table = time.monotonic(), ModelVersion.objects.resolve(spec), TableSource(source)
     plan = _plan(version, table, output, chunk_rows=chunk_rows, only_predictions=only_predictions)
     kept = BatchOutput(output, plan, folder=source.is_dir())
     loaded = engine.version(version.model.name, version.number)
-    # The columns are looked at before anything is written.
-    check_frame(loaded.plan, {name: [] for name in table.columns})
-    with kept.opened():
-        rows, rejected = _Batch(plan=plan, table=table, loaded=loaded, output=kept, report=report).run()
-        report(96, "putting the parts together")
-        kept.publish(rejected)
-    seconds = time.monotonic() - started
+    check_frame(loaded.plan, {name: [] for name in table.columns})  # before anything is written
+    rows, rejected = _Batch(plan=plan, table=table, loaded=loaded, output=kept, report=report).publish()
+    row = BatchScore(run_id=run_id, model_version=version, rows=rows, rejected=rejected)
+    row.input, row.output, row.seconds = str(source)[-500:], str(output)[-500:], time.monotonic() - started
     with transaction.atomic(durable=True):
-        BatchScore.objects.create(
-            run_id=run_id,
-            model_version=version,
-            input=str(source)[-500:],
-            output=str(output)[-500:],
-            rows=rows,
-            rejected=rejected,
-            seconds=seconds,
-        )
+        row.save(force_insert=True)
     report(100, "done")
+    return _result(row, output, kept.rejected_path)
+
+
+def _result(row: BatchScore, output: Path, rejected_path: Path) -> ScoreResult:
     return ScoreResult(
-        run=str(run_id) if run_id else None,
-        rows=rows,
-        rejected=rejected,
-        seconds=round(seconds, 3),
+        run=str(row.run_id) if row.run_id else None,
+        rows=row.rows,
+        rejected=row.rejected,
+        seconds=round(row.seconds, 3),
         output=str(output),
-        rejected_output=str(kept.rejected_path) if rejected else "",
-        model_version=plan.model_version,
+        rejected_output=str(rejected_path) if row.rejected else "",
+        model_version=str(row.model_version),
     )
 
 
@@ -142,6 +125,14 @@ class _Batch:
     loaded: LoadedVersion
     output: BatchOutput
     report: Report
+
+    def publish(self) -> tuple[int, int]:
+        """Score, put the output in its place, and return the rows scored and refused."""
+        with self.output.opened():
+            rows, rejected = self.run()
+            self.report(96, "putting the parts together")
+            self.output.publish(rejected)
+        return rows, rejected
 
     def run(self) -> tuple[int, int]:
         """Score what is not done yet and return the rows scored and refused, all parts together."""
