@@ -117,6 +117,7 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # a redirect to TLS; see SECURE_SSL_REDIRECT
 REDIS_URL = CONFIG.redis.url.get_secret_value()
 CACHES: dict[str, Any]
 if REDIS_URL:
@@ -133,7 +134,7 @@ if REDIS_URL:
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     # django_ratelimit.E003 wants a shared cache; the embedded default is one process on one machine.
-    SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
+    SILENCED_SYSTEM_CHECKS += ["django_ratelimit.E003", "django_ratelimit.W001"]
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -43,6 +43,7 @@ class RunsView(APIView):
     roles = {"GET": READERS, "HEAD": READERS, "OPTIONS": READERS, "POST": (ADMIN,)}
 
     @extend_schema(
+        operation_id="api_v1_runs_list",
         parameters=[OpenApiParameter(name, str, enum=list(values)) for name, values in FILTERS.items()],
         responses=OpenApiTypes.OBJECT,
     )
