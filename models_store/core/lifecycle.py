@@ -60,7 +60,7 @@ def check_move(spec: str, stage: str, target: str) -> None:
         raise AlreadyThereError(f"{spec} is already {target}: nothing to do", **fields)
     if target in MOVES[stage]:
         return
-    allowed = ", ".join(sorted(MOVES[stage])) or "nowhere"
+    allowed = ", ".join(sorted(MOVES[stage])) or "no other stage"
     hint = "; only a rollback brings it back to production" if target in ROLLBACK_MOVES.get(stage, ()) else ""
     raise MoveNotAllowedError(
         f"{spec} is {stage} and may go to {allowed}{hint}, not to {target}", **fields, allowed=sorted(MOVES[stage])

@@ -83,7 +83,7 @@ def test_moves_outside_the_table_are_refused(stage, target):
 
 
 def test_archived_version_is_pointed_to_the_rollback():
-    with pytest.raises(MoveNotAllowedError, match="may go to nowhere; only a rollback"):
+    with pytest.raises(MoveNotAllowedError, match="may go to no other stage; only a rollback"):
         check_move("m@1", "archived", "production")
 
 

@@ -119,7 +119,7 @@ def test_serving_version_can_be_archived(store, stage):
 def test_candidate_can_be_rejected_for_good(store):
     made()
     ask("flights@1", "rejected")
-    with pytest.raises(MoveNotAllowedError, match="is rejected and may go to nowhere"):
+    with pytest.raises(MoveNotAllowedError, match="is rejected and may go to no other stage"):
         ask("flights@1", "canary")
 
 
