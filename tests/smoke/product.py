@@ -93,6 +93,11 @@ class Product:
             time.sleep(0.2)
         raise AssertionError(f"not ready after {START_SECONDS} s\n{log.read_text()}")
 
+    def is_alive(self) -> bool:
+        """Tell what a container's health check says."""
+        command = [sys.executable, "-m", "mlsite.probe"]
+        return subprocess.run(command, cwd=self.code, env=self.environ, timeout=60, check=False).returncode == 0
+
     def untracked(self) -> list[str]:
         """Return what the run left in the code's folder."""
         command = ["git", "status", "--porcelain", "--ignored"]

@@ -64,6 +64,7 @@ def test_answer_changes_when_the_other_version_is_promoted(product, tmp_path):
     token = product.manage("issue_token", "smoke", "--role", "user")["token"]
 
     with product.served() as client:
+        assert product.is_alive()
         assert client.get("/api/v1/health").json()["model"]["name"] == "tumour"
         assert client.post("/api/v1/models/tumour/predict", json={"data": rows}).status_code == 401
         first = predict_until(1, client, token, rows)
