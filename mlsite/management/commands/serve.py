@@ -53,7 +53,7 @@ class Command(ActionCommand):
             if not announced and serving.answers(host, port):
                 announced = True
                 base = serving.address(host, port)
-                self.stdout.write(f"{welcome(base)}\nserving at {base} (Ctrl-C stops)")
+                self.stdout.write(f"{welcome(base)}\nserving at {base} (Ctrl-C stops)".lstrip())
                 self.stdout.flush()
 
         return tick
