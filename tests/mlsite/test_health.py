@@ -13,8 +13,15 @@ from pydantic import SecretStr
 from mlsite import __version__, health, views
 from mlsite.checkup import CHECKS, examine
 from mlsite.health import CheckFailedError, run_check
+from predictions import engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_loaded() -> None:
+    """Forget the models an earlier test of this process has loaded."""
+    engine.stop()
 
 
 def test_welcome_lists_where_to_start(client: Client) -> None:
