@@ -6,7 +6,6 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -116,7 +115,7 @@ def _extremes(view: ViewDefinition, labels: pa.Table, events: pa.Table) -> dict[
     order = np.lexsort((at, label_codes))
     found = {}
     for feature in wanted:
-        values = events[feature.column].cast(pa.float64())
+        values = events[feature.column].cast(pa.float64(), safe=False)
         used = pc.is_valid(values).to_numpy()
         first, end = _ranges(
             (label_codes[order], at[order]), event_codes[used], known[used], (event + feature.window_us)[used]
@@ -139,7 +138,8 @@ def _codes(entity: Sequence[str], labels: pa.Table, events: pa.Table) -> tuple[I
     codes = np.zeros(labels.num_rows + events.num_rows, np.int64)
     for name in entity:
         both = pa.chunked_array([*labels[name].chunks, *events[name].chunks], labels[name].type)
-        part = pd.factorize(both.to_pandas())[0]
+        # Not by way of floats, which a missing key would make of whole numbers: large ones would run together.
+        part = pc.fill_null(both.dictionary_encode().combine_chunks().indices, -1).to_numpy().astype(np.int64)
         codes = np.unique(codes * (part.max(initial=0) + 2) + part + 1, return_inverse=True)[1]
     return codes[: labels.num_rows], codes[labels.num_rows :]
 

@@ -15,6 +15,8 @@ from features.core.windows import CONDITION, Aggregation
 # A sum of all rows stays within 62 bits; a square of 31 bits is summed as two halves of 31.
 SUM_BITS, HALF_BITS = 62, 31
 HALF = 1 << HALF_BITS
+# A float holds no larger power of two: what is smaller than this grid is nothing.
+MAX_BITS = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +97,7 @@ def measure(key: tuple[str, str], prefix: str, events: pa.Table, dtype: str) -> 
     column, condition = key
     largest, centre = 1.0, 0.0
     if column and not condition and dtype in ("integer", "number"):
-        values = events[column].cast(pa.float64())
+        values = events[column].cast(pa.float64(), safe=False)
         span, centre = pc.min_max(values).as_py(), pc.mean(values).as_py() or 0.0
         largest = max(abs(span["min"] or 0.0), abs(span["max"] or 0.0)) or 1.0
     # Without a missing value, counting values is counting rows.
@@ -104,8 +106,8 @@ def measure(key: tuple[str, str], prefix: str, events: pa.Table, dtype: str) -> 
         column=column,
         condition=condition,
         numeric=dtype in ("integer", "number", "boolean"),
-        bits=SUM_BITS - math.frexp(largest)[1] - events.num_rows.bit_length(),
-        square_bits=HALF_BITS - math.frexp(largest + abs(centre))[1],
+        bits=min(SUM_BITS - math.frexp(largest)[1] - events.num_rows.bit_length(), MAX_BITS),
+        square_bits=min(HALF_BITS - math.frexp(largest + abs(centre))[1], MAX_BITS),
         centre=centre,
         prefix=prefix,
         counted_by=f"__n_{column}" if partly else "__n",

@@ -1,5 +1,6 @@
 """The definition of a feature view: entities, windows and functions, checked before anything is stored."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ Function = Literal["count", "sum", "mean", "share", "std", "min", "max", "last"]
 FUNCTIONS: tuple[Function, ...] = get_args(Function)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 LONGEST_S = 3660 * 86_400
-DURATION = re.compile(r"([1-9][0-9]{0,6})([smhdw])")
+DURATION = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(\S.*?)\s*")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 KEYS = {"name", "dataset", "entity", "ttl", "features", "description", "owner"}
@@ -131,8 +132,12 @@ def parse_view(item: Mapping[str, Any]) -> ViewDefinition:
         raise DefinitionError(f"a view needs name, dataset, entity, features and may have ttl; got {bounded(got)}")
     if not NAME.fullmatch(str(item["name"])):
         raise DefinitionError(f"a view's name is letters, digits, _ and -; got {bounded(repr(item['name']))}")
-    entity = (item["entity"],) if isinstance(item["entity"], str) else tuple(item["entity"])
-    features = tuple(_aggregation(feature) for feature in item["features"])
+    entity = (item["entity"],) if isinstance(item["entity"], str) else item["entity"]
+    if not isinstance(entity, list | tuple) or not all(isinstance(name, str) for name in entity):
+        raise DefinitionError(f"a view's entity is a column's name or a list of them; got {bounded(entity)}")
+    if not isinstance(item["features"], list | tuple):
+        raise DefinitionError(f"a view's features are a list; got {bounded(item['features'])}")
+    entity, features = tuple(entity), tuple(_aggregation(feature) for feature in item["features"])
     _check_unique(item["name"], entity, features)
     return ViewDefinition(
         name=str(item["name"]),
@@ -201,6 +206,7 @@ def check_columns(view: ViewDefinition, dtypes: Mapping[str, Dtype]) -> None:
         raise DefinitionError(f"dataset {view.dataset!r} has no columns {bounded(missing)}", columns=missing)
     for feature in view.features:
         dtype = dtypes.get(feature.column, "integer")
+        _check_condition(feature, dtype)
         if feature.function == "share" and not feature.condition:
             allowed: tuple[str, ...] = ("boolean",)
         elif feature.function in ("count", "last") or feature.condition:
@@ -210,6 +216,21 @@ def check_columns(view: ViewDefinition, dtypes: Mapping[str, Dtype]) -> None:
         if dtype not in allowed:
             text = f"feature {feature.name!r}: {feature.function} of {feature.column!r} takes {', '.join(allowed)}"
             raise DefinitionError(f"{text}; the column holds {dtype}")
+
+
+def _check_condition(feature: Aggregation, dtype: Dtype) -> None:
+    match = CONDITION.fullmatch(feature.condition)
+    if match is None or dtype == "string":
+        return
+    try:
+        usable = math.isfinite(float(match[2].strip("'\"")))
+    except ValueError:
+        usable = False
+    if not usable:
+        raise DefinitionError(
+            f"feature {feature.name!r}: {feature.column!r} holds {dtype}, so its condition compares with a number; "
+            f"got {bounded(feature.condition)!r}"
+        )
 
 
 def result_dtype(feature: Aggregation, dtypes: Mapping[str, Dtype]) -> Dtype:

@@ -173,3 +173,33 @@ def test_order_of_rows_changes_no_bit():
 def test_least_in_force_without_rows_is_missing():
     nothing = np.zeros(0, np.int64)
     assert np.isnan(least_in_force(nothing, nothing, np.zeros(0), 3)).all()
+
+
+HUGE = 2**53
+
+
+@pytest.mark.parametrize("function", ["sum", "mean", "min", "max", "last"])
+@pytest.mark.parametrize("values", [[HUGE + 1, HUGE + 3], [1e-310, 3e-310], [1e-300, 1e308]])
+def test_numbers_of_every_size_are_aggregated(function, values):
+    events = pa.table({"a": ["x", "x"], "__event": [0, 1], "__known": [0, 1], "v": values})
+    labels = pa.table({"a": ["x"], "__at": [10]})
+    view = one_view({"name": "f", "column": "v", "function": function, "window": "1d"})
+    dtype = "integer" if isinstance(values[0], int) else "number"
+    with duckdb.connect() as connection:
+        found = view_values(
+            view, labels, events, {"v": dtype}, lambda t: nw.from_native(connection.from_arrow(t)).lazy()
+        )
+    wanted = {"sum": sum, "mean": np.mean, "min": min, "max": max, "last": max}
+    assert found["f"].to_pylist() == [pytest.approx(float(wanted[function](values)), rel=1e-6, abs=1e-300)]
+
+
+@pytest.mark.parametrize("function", ["count", "max"])
+def test_large_numbers_that_name_entities_stay_apart_beside_a_missing_one(function):
+    events = pa.table({"a": [HUGE, HUGE + 1], "__event": [0, 1], "__known": [0, 1], "v": [1.0, 2.0]})
+    labels = pa.table({"a": [HUGE, HUGE + 1, HUGE + 2, None], "__at": [10, 10, 10, 10]})
+    view = one_view({"name": "f", "column": "v", "function": function, "window": "1d"})
+    with duckdb.connect() as connection:
+        found = view_values(
+            view, labels, events, {"v": "number"}, lambda t: nw.from_native(connection.from_arrow(t)).lazy()
+        )
+    assert found["f"].to_pylist() == ([1, 1, 0, 0] if function == "count" else [1.0, 2.0, None, None])

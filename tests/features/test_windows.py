@@ -87,3 +87,31 @@ def test_the_digest_tells_values_apart_and_not_owners():
     same = parse_view({**VIEW, "owner": "x", "entity": ["carrier"]})
     assert parse_view(VIEW).digest == same.digest
     assert parse_view({**VIEW, "ttl": "1d"}).digest != same.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"features": None}, "a view's features are a list; got None"),
+        ({"features": 5}, "a view's features are a list; got 5"),
+        ({"entity": 5}, "a column's name or a list of them; got 5"),
+        ({"entity": ["carrier", 1]}, "a column's name or a list of them; got ['carrier', 1]"),
+    ],
+)
+def test_a_definition_of_another_shape_is_refused(change, text):
+    with pytest.raises(DefinitionError) as refused:
+        parse_view({**VIEW, **change})
+    assert text in refused.value.message
+
+
+@pytest.mark.parametrize("text", ["365d", "3660d", "316224000s"])
+def test_a_long_duration_is_one_in_seconds_too(text):
+    assert seconds(f"{seconds(text)}s") == seconds(text)
+
+
+@pytest.mark.parametrize("condition", [">= late", "== nan", "< 1e999"])
+def test_a_condition_compares_numbers_with_a_number(condition):
+    with pytest.raises(DefinitionError, match="so its condition compares with a number"):
+        check_columns(feature(column="delay", function="share", condition=condition), DTYPES)
+    check_columns(feature(column="carrier", function="share", condition=condition), DTYPES)
+    check_columns(feature(column="delay", function="share", condition=">= '15'"), DTYPES)
