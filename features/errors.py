@@ -87,6 +87,12 @@ class DefinitionError(FeaturesError, InvalidInputError):
     code = "bad_definition"
 
 
+class MaterializeConflictError(FeaturesError, ConflictError):
+    """Another materialization of the view began later and was faster."""
+
+    code = "materialize_conflict"
+
+
 class NotMaterializedError(FeaturesError, RefusedError):
     """The feature view has no online values yet."""
 

@@ -16,7 +16,7 @@ from features.core.entity_keys import MAX_KEY, entity_key
 from features.core.point_in_time import EVENT, KNOWN
 from features.core.schema import Column
 from features.core.windows import ViewDefinition, result_dtype
-from features.errors import DefinitionError, EmptyFileError
+from features.errors import DefinitionError, EmptyFileError, MaterializeConflictError
 from features.ground.canonical import digest
 from features.models import DatasetVersion, FeatureSnapshot, FeatureView, OnlineFeature
 
@@ -67,6 +67,8 @@ def materialize(view: str, *, as_of: datetime | None = None, full: bool = False,
         If the view isn't known or its dataset has no rows.
     EmptyFileError
         If no row was known as of that moment.
+    MaterializeConflictError
+        If somebody who began later was faster; their values stay.
     """
     started = time.monotonic()
     found = FeatureView.objects.resolve(view)
@@ -155,8 +157,21 @@ def _flip(view: FeatureView, snapshot: FeatureSnapshot) -> None:
     """Serve the new values; keep the ones before them for readers on their way, drop older and unfinished ones."""
     with transaction.atomic(durable=True):
         locked = FeatureView.objects.select_for_update(of=("self",)).get(pk=view.pk)
-        kept = {pk for pk in (snapshot.pk, locked.live_snapshot_id) if pk is not None}
-        locked.live_snapshot = snapshot
-        locked.save(update_fields=["live_snapshot"])
-        old = FeatureSnapshot.objects.filter(views=view, kind=FeatureSnapshot.Kind.ONLINE, pk__lt=snapshot.pk)
-        OnlineFeature.objects.filter(snapshot__in=old.exclude(pk__in=kept).values("pk")).delete()
+        later = locked.live_snapshot_id is not None and locked.live_snapshot_id > snapshot.pk
+        if not later:
+            _serve(locked, snapshot)
+        else:
+            # Who began later and was faster took this one for unfinished, and dropped what it had by then.
+            OnlineFeature.objects.filter(snapshot=snapshot).delete()
+    if later:
+        raise MaterializeConflictError(
+            f"view {view.name!r} was materialized by somebody who began later: their values are served", view=view.name
+        )
+
+
+def _serve(locked: FeatureView, snapshot: FeatureSnapshot) -> None:
+    kept = {pk for pk in (snapshot.pk, locked.live_snapshot_id) if pk is not None}
+    locked.live_snapshot = snapshot
+    locked.save(update_fields=["live_snapshot"])
+    old = FeatureSnapshot.objects.filter(views=locked, kind=FeatureSnapshot.Kind.ONLINE, pk__lt=snapshot.pk)
+    OnlineFeature.objects.filter(snapshot__in=old.exclude(pk__in=kept).values("pk")).delete()

@@ -69,7 +69,13 @@ class Files:
         self.formats = {path: read.format or _format(path) for path in self.files}
         self.typed = set(self.formats.values()) == {"parquet"}
         self.ragged = set(self.formats.values()) == {"jsonl"}
-        self.fingerprint = digest({"files": [self._sha256(path) for path in self.files], "read": asdict(read)})
+        self.fingerprint = digest({"files": [self._sha256(path) for path in self.files], "read": self._how()})
+
+    def _how(self) -> dict[str, object]:
+        """Return all that decides what the bytes mean, the same whether it was said or left to the defaults."""
+        formats = list(self.formats.values())
+        missing = (CSV_MISSING if "csv" in formats else ()) if self.read.na is None else self.read.na
+        return {**asdict(self.read), "format": formats, "na": sorted(set(missing))}
 
     def _sha256(self, path: Path) -> str:
         if not path.is_file():

@@ -26,11 +26,12 @@ def store_rows(table: pa.Table, fingerprint: str) -> str:
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
     try:
         _write(table, temporary / FILE)
-        # A folder without its file is what a damaged disk leaves; a new one takes its place.
-        shutil.rmtree(folder, ignore_errors=True)
+        # An empty folder is what a damaged disk leaves; a new one takes its place.
         temporary.replace(folder)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and (folder / FILE).is_file():
+            return where  # somebody else wrote the same rows meanwhile
         raise
     fsync_folder(folder.parent)
     return where

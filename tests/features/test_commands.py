@@ -110,3 +110,32 @@ def test_a_file_without_views_is_refused(var_dir, write):
 def test_a_time_that_is_none_is_refused(ingested):
     with pytest.raises(SchemaError, match="a time is ISO 8601"):
         run("snapshot", "s", "--dataset", "flights", "--as-of", "soon")
+
+
+def test_features_are_told_in_lines(ingested, write):
+    assert "`features apply FILE.yaml` declares them" in run("features", "list", as_json=False)
+    path = write("v.yaml", yaml.safe_dump({**CARRIER, "ttl": "9d"}))
+    planned = run("features", "apply", path, "--plan", as_json=False)
+    assert planned == "carrier v1: new; adds n_7d, late_7d, last_delay\n"
+    run("features", "apply", path)
+    assert run("features", "apply", path, "--plan", as_json=False) == "carrier v1: unchanged\n"
+    listed = "carrier v1 of flights by carrier: n_7d, late_7d, last_delay; "
+    assert run("features", "list", as_json=False) == f"{listed}not materialized\n"
+    run("materialize", "carrier", "--as-of", "2013-01-03T11:00:00")
+    assert run("features", "list", as_json=False) == f"{listed}served as of 2013-01-03T11:00:00Z\n"
+    rows = run("features", "get", "carrier", "UA", "ZZ", as_json=False)
+    assert rows == "UA  expired  as of 2013-01-02T11:30:00Z\nZZ  missing\n"
+    run("features", "apply", write("v.yaml", yaml.safe_dump(CARRIER)))
+    run("materialize", "carrier", "--as-of", "2013-01-03T11:00:00")
+    rows = run("features", "get", "carrier", "AA", as_json=False)
+    assert rows == "AA  present  as of 2013-01-02T10:00:00Z  n_7d 1, late_7d 0.0, last_delay -\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [(["apply"], "name at least one file"), (["get"], "name a view and"), (["get", "carrier"], "at least one key")],
+)
+def test_features_wants_to_know_of_what(transactional_db, var_dir, arguments, text):
+    with pytest.raises(CommandError, match=text) as refused:
+        run("features", *arguments)
+    assert refused.value.returncode == 2

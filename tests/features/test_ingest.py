@@ -6,7 +6,7 @@ import pytest
 
 from features.actions.ingest import ingest, ingest_synthetic
 from features.adapters.delta import read_quarantine, read_table
-from features.adapters.reading import ReadOptions
+from features.adapters.reading import CSV_MISSING, ReadOptions
 from features.core.schema import ColumnRoles
 from features.errors import SchemaError
 from features.models import Dataset, DatasetVersion
@@ -42,6 +42,15 @@ def test_same_bytes_give_the_same_version(flights, write):
     again = ingest("flights", [write("other-name.csv", FLIGHTS)], actor="test")
     assert (again.version, again.fingerprint, again.created) == (1, flights.fingerprint, False)
     assert DatasetVersion.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "read",
+    [ReadOptions(format="csv"), ReadOptions(na=(*reversed(CSV_MISSING), "NA"))],
+)
+def test_saying_what_goes_without_saying_gives_the_same_version(flights, write, read):
+    assert not ingest("flights", [write("flights.csv", FLIGHTS)], actor="test", read=read).created
+    assert not ingest("flights", [write("flights.txt", FLIGHTS)], actor="test", read=read).created
 
 
 def test_same_bytes_read_otherwise_are_another_version(flights, write):

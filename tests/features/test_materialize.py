@@ -8,6 +8,7 @@ from features.actions.materialize import materialize
 from features.adapters.online import read_online
 from features.core.schema import ColumnRoles
 from features.errors import DefinitionError, EmptyFileError, NotMaterializedError, UnknownFeatureViewError
+from features.ground.errors import ConflictError
 from features.models import FeatureSnapshot, FeatureView, OnlineFeature
 from tests.features.test_snapshots import CARRIER
 
@@ -103,3 +104,30 @@ def test_reading_what_is_not_there_is_refused(view):
         read_online("carrier", ["UA"])
     with pytest.raises(UnknownFeatureViewError, match="no feature view is named 'none'"):
         read_online("none", ["UA"])
+
+
+def test_who_began_earlier_and_is_later_gives_way(view, monkeypatch):
+    from features.actions import materialize as module
+
+    begin, faster = module._begin, []
+
+    def overtaken(*args):
+        snapshot = begin(*args)
+        if not faster:
+            faster.append(None)
+            faster[0] = materialize("carrier", full=True, actor="test").snapshot
+        return snapshot
+
+    monkeypatch.setattr(module, "_begin", overtaken)
+    with pytest.raises(ConflictError, match="somebody who began later") as refused:
+        materialize("carrier", as_of=MOMENT, actor="test")
+    assert refused.value.code == "materialize_conflict"
+    assert FeatureView.objects.get().live_snapshot_id == faster[0]
+    assert set(OnlineFeature.objects.values_list("snapshot_id", flat=True)) == {faster[0]}
+
+
+def test_a_view_may_expire_after_years(flights):
+    apply_feature_view({**CARRIER, "ttl": "3000d"}, actor="test")
+    materialize("carrier", as_of=MOMENT, actor="test")
+    assert read_online("carrier", ["UA"], now=MOMENT + timedelta(days=2999))[0].status == "present"
+    assert read_online("carrier", ["UA"], now=MOMENT + timedelta(days=3001))[0].status == "expired"

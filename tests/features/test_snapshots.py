@@ -1,11 +1,14 @@
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from features.actions.apply_feature_view import apply_feature_view, plan_feature_view
 from features.actions.ingest import ingest
 from features.actions.take_snapshot import take_snapshot
+from features.adapters import snapshots
 from features.adapters.snapshots import read_snapshot
 from features.core.schema import ColumnRoles
 from features.errors import (
@@ -185,3 +188,18 @@ def test_a_view_stays_with_its_dataset_and_needs_times(views, write):
     ingest("d", [write("d.csv", "tail,temp\nN1,1\n")], actor="test")
     with pytest.raises(DefinitionError, match="has no timestamp column"):
         apply_feature_view({**WEATHER, "dataset": "d"}, actor="test")
+
+
+def test_two_who_write_the_same_rows_leave_them_once(var_dir, monkeypatch):
+    table, replace = pa.table({"x": [1, 2]}), Path.replace
+
+    def overtaken(path, target):
+        if path.name.startswith(".new-"):
+            monkeypatch.setattr(Path, "replace", replace)
+            snapshots.store_rows(table, "f" * 64)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", overtaken)
+    where = snapshots.store_rows(table, "f" * 64)
+    assert pq.read_table(var_dir / where).equals(table)
+    assert [path.name for path in (var_dir / "snapshots").iterdir()] == ["f" * 64]
