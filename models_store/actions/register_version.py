@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from features.ground.errors import bounded
+from features.ground.errors import DomainError, bounded
 from models_store.actions.audit import append_audit
 from models_store.adapters.artefacts import StoredArtefact, discard_artefact, write_artefact
 from models_store.adapters.provenance import library_versions
@@ -103,7 +103,12 @@ def register_version(new: NewVersion) -> ModelVersion:
         # The id makes every artefact's digest its own, so that removing one can't touch another's.
         about = {**body, "version": number, "artefact_id": uuid4().hex}
         stored = write_artefact(new.files, about)
-        version = _insert(new, body, number, stored)
+        try:
+            version = _insert(new, body, number, stored)
+        except (DomainError, IntegrityError):
+            # Nothing was committed, so no row names it.
+            discard_artefact(stored)
+            raise
         if version is not None:
             return version
         discard_artefact(stored)

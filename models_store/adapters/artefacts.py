@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -173,15 +174,25 @@ def _read_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict[s
 def _read(path: Path, limit: int) -> bytes:
     """Open the file once; a size over the limit is refused before anything is read."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Not blocking: a pipe in the file's place would keep whoever opens it waiting for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return _read_open(handle, path.name, limit)
     except OSError as error:
         raise ArtefactMissingError(
             f"{path.name} of artefact {path.parent.name[:16]}… can't be opened ({error.strerror}): restore it, "
             "or register the model again",
             file=path.name,
         ) from error
-    with os.fdopen(handle, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > limit:
-            raise ArtefactCorruptError(f"{path.name} may be {limit} bytes, got {size}", file=path.name)
-        return file.read(limit + 1)
+
+
+def _read_open(handle: int, name: str, limit: int) -> bytes:
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise ArtefactCorruptError(f"{name} must be a plain file", file=name)
+        if found.st_size > limit:
+            raise ArtefactCorruptError(f"{name} may be {limit} bytes, got {found.st_size}", file=name)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(limit + 1)
+    finally:
+        os.close(handle)

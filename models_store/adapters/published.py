@@ -18,8 +18,11 @@ LINK = "production"
 @contextmanager
 def publisher(model: str) -> Iterator[None]:
     """Let one process at a time publish a model on this machine."""
-    folder = _folder(model)
-    with (folder / ".lock").open("w") as lock:
+    try:
+        lock = (_folder(model) / ".lock").open("w")
+    except OSError as error:
+        raise ArtefactWriteError(f"nothing can be published below models/{model}: {error.strerror or error}") from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -44,7 +47,11 @@ def publish_files(model: str, digest: str, files: Mapping[str, bytes]) -> Path:
 
 def withdraw_files(model: str) -> None:
     """Take the stable path away: the model has nothing in production."""
-    (_folder(model) / LINK).unlink(missing_ok=True)
+    link = _folder(model) / LINK
+    try:
+        link.unlink(missing_ok=True)
+    except OSError as error:
+        raise ArtefactWriteError(f"{link} was not taken away: {error.strerror or error}") from error
 
 
 def _folder(model: str) -> Path:

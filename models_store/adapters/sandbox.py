@@ -60,7 +60,7 @@ def _run(errand: str, folder: Path) -> None:
             )
     except subprocess.TimeoutExpired as error:
         raise ModelFileRefusedError(f"the model file was still being opened after {TIMEOUT_S} s") from error
-    if done.returncode != 0 and not (folder / "answer.json").exists():
+    if not (folder / "answer.json").exists():
         lines = log.read_bytes()[-4000:].decode(errors="replace").strip().splitlines()
         raise ModelFileRefusedError(
             f"the child process that opened the model file ended with {done.returncode}: "

@@ -161,5 +161,5 @@ def _check_settings(gate: str, values: Any) -> None:
         return
     _only(values, (_NUMBERS[gate],), f"settings of {gate} are")
     for key, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -1e308 < value < 1e308:
             raise PolicyError(f"{gate}.{key} must be a number, got {bounded(value)}")

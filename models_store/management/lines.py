@@ -6,6 +6,8 @@ from typing import Any
 from features.ground.errors import bounded
 from models_store.core.gates import GateOutcome
 
+MEASURED = ("test", "baseline", "linear_baseline")
+
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Return rows under their column names, aligned; nothing for no rows."""
@@ -32,9 +34,51 @@ def gate_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return table(shown, ("passed", "gate", "observed", "threshold"))
 
 
+def version_text(detail: Mapping[str, Any]) -> str:
+    """Return everything of one version, a part below the other."""
+    lineage, signature = detail["lineage"], detail["signature"]
+    engine = f"{detail['engine']} ({detail['engine_reason']})" if detail["engine_reason"] else detail["engine"]
+    facts = {
+        "stage": detail["stage"],
+        "made": f"{detail['created_at']:%Y-%m-%dT%H:%M:%SZ} by {lineage['actor']}",
+        "estimator": detail["estimator"],
+        "engine": engine,
+        "digest": detail["digest"],
+        "signature": f"by key {signature['key_id']}, {signature['size_bytes']:,} bytes",
+        **{name: lineage[name] for name in ("snapshot", "run", "code_version", "environment_digest")},
+        "params": lineage["params"] or None,
+    }
+    parts = {
+        "": "\n".join(f"{name:<20}{_cell(value)}" for name, value in facts.items()),
+        "metrics": _metrics_table(detail["metrics"]),
+        "gates": gate_table(detail["gates"]) or "not evaluated yet: `gates` does",
+        "inputs": table([_input_row(column) for column in detail["schema"]["inputs"]], ("column", "holds", "limits")),
+        "outputs": _cell(detail["schema"]["outputs"]),
+    }
+    body = [f"{name}:\n{text}" if name else text for name, text in parts.items() if text]
+    return "\n\n".join([f"{detail['name']}@{detail['version']}", *body])
+
+
+def _metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Return the metrics of each part of the evaluation in one table; what is no number is left to --json."""
+    parts = {part: metrics[part] for part in MEASURED if isinstance(metrics.get(part), Mapping)}
+    names = dict.fromkeys(name for values in parts.values() for name in values)
+    rows = [{"metric": name, **{part: values.get(name) for part, values in parts.items()}} for name in names]
+    return table(rows, ("metric", *parts))
+
+
+def _input_row(column: Mapping[str, Any]) -> dict[str, str]:
+    limits = [f"{name} {_cell(column[name])}" for name in ("min", "max") if column.get(name) is not None]
+    limits += [f"one of {', '.join(map(str, column['allowed']))}"] if column.get("allowed") else []
+    missing = " or missing" if column.get("nullable") else ""
+    return {"column": column["name"], "holds": f"{column['dtype']}{missing}", "limits": ", ".join(limits)}
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, Mapping):
         value = ", ".join(f"{key} {_cell(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(_cell, value))
     if isinstance(value, float):
         value = f"{value:.4g}"
     return bounded("-" if value is None else str(value), 90)

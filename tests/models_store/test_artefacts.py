@@ -238,3 +238,14 @@ def test_file_changed_after_its_check_does_not_reach_the_reader(var_dir, monkeyp
 
     monkeypatch.setattr(artefacts.manifests, "check_file", check_then_change)
     assert read_artefact(row(stored)).files == FILES
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
+def test_what_is_no_plain_file_is_refused_at_once(var_dir, name, make):
+    stored = written()
+    path = folder(var_dir, stored) / name
+    path.unlink()
+    make(path)
+    with pytest.raises(ArtefactCorruptError, match=f"{name} must be a plain file"):
+        read_artefact(row(stored))

@@ -54,8 +54,33 @@ def test_models_without_a_name_say_what_to_do_next(store):
     made()
     assert "flights" in text("models")
     assert "candidate" in text("models", "flights")
-    assert "signature" in text("models", "flights@1")
     assert run("models", "flights@1")["gates"] == []
+
+
+def test_a_version_is_told_part_by_part(store):
+    metrics = {**GOOD, "rows": {"test": 9}, "slices": {"origin": []}}
+    columns = [{"name": "length", "nullable": True}, {"name": "width", "min": 0, "max": 10}]
+    made(metrics=metrics, params={"estimator": {"C": 1.0}}, input_schema=columns)
+    shown = text("models", "flights@1")
+    assert shown.startswith("flights@1\n\nstage               candidate\n")
+    assert "not evaluated yet: `gates` does" in shown
+    promoted()
+    shown = text("models", "flights@1")
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "metric test baseline linear_baseline" in lines
+    assert "log_loss 0.4 0.6 0.45" in lines
+    assert "calibration_error 0.02 - -" in lines
+    assert "passed signature_compatible no other version is in production nothing to compare with" in lines
+    assert {"length number or missing", "width number min 0, max 10", "task classification, classes 0, 1"} <= {*lines}
+    assert {"estimator logistic_regression", "params estimator C 1"} <= {*lines}
+    assert "{" not in shown
+
+
+def test_a_version_with_nothing_measured_is_told(store):
+    made(metrics={}, input_schema=[{"name": "kind", "dtype": "string", "allowed": ["a", "b"]}, {"name": "n"}])
+    shown = text("models", "flights@1")
+    assert "metrics:" not in shown
+    assert " ".join(shown.split()).count("kind string one of a, b") == 1
 
 
 def test_gates_print_every_gate(store):

@@ -172,6 +172,8 @@ def test_policy_comes_back_from_its_row():
         ({"settings": {"calibration_error": {"most": 1}}}, "settings of calibration_error are max"),
         ({"settings": {"calibration_error": {"max": "1"}}}, "must be a number"),
         ({"settings": {"primary_metric": {"bound": math.nan}}}, "must be a number"),
+        ({"settings": {"primary_metric": {"bound": math.inf}}}, "must be a number"),
+        ({"settings": {"primary_metric": {"bound": 10**400}}}, "must be a number"),
         ({"settings": {"signature_compatible": {"allow": ["all"]}}}, "allow is a list"),
     ],
 )

@@ -111,3 +111,21 @@ def test_failed_publication_is_told_and_audited_and_can_be_repeated(store):
     link.rmdir()
     publish_production("flights")
     assert published(store) == files_of(1)
+
+
+def test_promotion_stands_where_nothing_can_be_published(store):
+    made()
+    (store / "models").write_text("a file where the folder should be")
+    done = ask("flights@1")
+    assert done.state == "applied"
+    assert "nothing can be published below models/flights" in done.warning
+    assert AuditEntry.objects.get(action="publish_failed").after["code"] == "artefact_not_written"
+
+
+def test_withdrawal_that_fails_is_told(store):
+    made()
+    ask("flights@1")
+    link = store / "models" / "flights" / "production"
+    link.unlink()
+    link.mkdir()
+    assert "was not taken away" in ask("flights@1", "archived").warning

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, IntegrityError, connection
 
 from features.ground.errors import DomainError
 from models_store.actions import register_version as module
@@ -129,3 +129,17 @@ def test_registrations_at_once_get_different_numbers(store):
     assert failures == []
     assert sorted(ModelVersion.objects.values_list("number", flat=True)) == list(range(1, 19))
     assert all(read_artefact(version) for version in ModelVersion.objects.select_related("model"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"task": "regression", "primary_metric": "rmse", "output_schema": {}}, BadVersionError),
+        ({"snapshot_id": 77}, IntegrityError),
+    ],
+)
+def test_version_the_database_refuses_leaves_no_artefact(store, changes, error):
+    version = made()
+    with pytest.raises(error):
+        made(**changes)
+    assert [path.name for path in (store / "artefacts").iterdir()] == [version.manifest_digest]

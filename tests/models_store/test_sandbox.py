@@ -105,3 +105,8 @@ def test_child_has_no_network(tmp_path):
     code = "import socket, sys\ntry: socket.create_connection(('127.0.0.1', 9), 1)\nexcept OSError as e: print(e.errno)"
     done = subprocess.run([*prefix, sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "101\n"  # unreachable: not even the loopback device is up
+
+
+def test_child_that_ends_without_a_word_is_told():
+    with pytest.raises(ModelFileRefusedError, match="ended with 0"):
+        ask_child("__init__", {}, b"")

@@ -5,7 +5,7 @@ from typing import Any
 
 from features.ground.command import ActionCommand
 from models_store.core.spec import parse_spec
-from models_store.management.lines import table
+from models_store.management.lines import table, version_text
 from models_store.models import ModelVersion, RegisteredModel
 from models_store.presenting import model_summary, version_detail, version_summary
 
@@ -33,4 +33,4 @@ class Command(ActionCommand):
         if "versions" in result:
             rows = [{**row, "digest": row["digest"][:12]} for row in result["versions"]]
             return f"{result['name']}\n{table(rows, ('version', 'stage', 'engine', 'estimator', 'digest', 'metrics'))}"
-        return super().text(result)
+        return version_text(result)
