@@ -8,7 +8,9 @@ from pipeline.core.training_errors import EmptySplitError
 
 
 def days(*numbers: int | None) -> np.ndarray:
-    return np.array([np.datetime64("NaT") if n is None else np.datetime64("2013-01-01") + n for n in numbers])
+    return np.array(
+        [np.datetime64("NaT") if n is None else np.datetime64("2013-01-01") + np.timedelta64(n, "D") for n in numbers]
+    )
 
 
 def test_time_split_tests_on_the_latest_rows_whatever_their_order() -> None:
