@@ -101,7 +101,10 @@ def agreed_contract(
 
 def _given(schema: Mapping[str, Any] | Sequence[Mapping[str, Any]], roles: ColumnRoles) -> Contract:
     body: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {"columns": schema}
-    policy = {"max_rejected": float(body["max_rejected"])} if "max_rejected" in body else {}
+    share = body.get("max_rejected", 0.0)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise SchemaError(f"max_rejected is a share from 0 to 1; got {bounded(share)}")
+    policy = {"max_rejected": float(share)} if "max_rejected" in body else {}
     return Contract(columns=with_roles(parse_columns(body["columns"]), roles), policy=policy)
 
 

@@ -15,7 +15,7 @@ from features.core.coerce import coerce
 from features.core.schema import Column, arrow_schema
 from features.ground.errors import bounded
 
-RULES = {"integer": "not_integer", "number": "not_number", "boolean": "not_boolean", "timestamp": "not_timestamp"}
+RULES = {dtype: f"not_{dtype}" for dtype in ("integer", "number", "boolean", "timestamp")} | {"string": "not_text"}
 MISSING = "missing_value"
 
 

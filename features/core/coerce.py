@@ -19,6 +19,8 @@ PATTERNS: dict[str, str] = {
     "boolean": r"^(?i:true|false)$",
     "timestamp": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
+# Databases store no text that holds it.
+NUL = "\x00"
 TRUTHS = pa.array(["true", "1", "t", "yes", "y"])
 FALSEHOODS = pa.array(["false", "0", "f", "no", "n"])
 
@@ -113,7 +115,7 @@ def _from_typed(values: pa.Array, dtype: Dtype) -> pa.Array:
 
 def _from_text(values: pa.Array, dtype: Dtype) -> pa.Array:
     if dtype == "string":
-        return values
+        return pc.if_else(pc.match_substring(values, NUL), None, values)
     if dtype == "boolean":
         lower = pc.utf8_lower(values)
         true, false = pc.is_in(lower, TRUTHS), pc.is_in(lower, FALSEHOODS)

@@ -124,9 +124,12 @@ def _column(item: Mapping[str, Any]) -> Column:
         raise SchemaError(f"column {item['name']!r} has unknown keys {sorted(map(str, unknown))}", column=item["name"])
     values = dict(item)
     if values.get("allowed") is not None:
+        if not isinstance(values["allowed"], list | tuple):
+            raise SchemaError(f"column {item['name']!r}: allowed is a list; got {bounded(values['allowed'])}")
         values["allowed"] = tuple(values["allowed"])
     column = Column(**values)
     _check_column(column)
+    _check_values(column)
     return column
 
 
@@ -143,6 +146,25 @@ def _check_column(column: Column) -> None:
         )
     if (column.min is not None or column.max is not None) and column.dtype not in ("integer", "number"):
         raise SchemaError(f"column {name!r} is {column.dtype}; only numbers have min and max", column=name)
+
+
+def _check_values(column: Column) -> None:
+    bounds = [bound for bound in (column.min, column.max) if bound is not None]
+    if not all(_is_number(bound) for bound in bounds) or bounds != sorted(bounds):
+        raise SchemaError(
+            f"column {column.name!r}: min and max are numbers, min ≤ max; "
+            f"got min {bounded(column.min)}, max {bounded(column.max)}"
+        )
+    fits = str if column.dtype == "string" else (str, int, float)
+    wrong = [value for value in column.allowed or () if not isinstance(value, fits) or value != value]
+    if wrong:
+        raise SchemaError(
+            f"column {column.name!r}: allowed holds values of {column.dtype}, texts in quotes; got {bounded(wrong)}"
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e308 < value < 1e308
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -48,3 +48,9 @@ def test_a_contract_without_rules_checks_types_alone():
 def test_whole_rows_are_kept_as_they_came():
     raw = pa.table({"n": ["1", "x"], "k": ["é", None]})
     assert whole_rows(raw, pa.array([1]).to_numpy()) == ['{"n": "x", "k": null}']
+
+
+def test_text_with_nul_is_a_fault():
+    checker = RowChecker(parse_columns([{"name": "s", "dtype": "string"}]))
+    checked = checker.check(pa.table({"s": ["a", "b\x00c"]}))
+    assert [(fault.row, fault.rule) for fault in checked.faults] == [(1, "not_text")]

@@ -97,3 +97,10 @@ def test_kinds_that_fit(kind, dtype):
 @pytest.mark.parametrize(("kind", "dtype"), [(pa.string(), "number"), (pa.int64(), "boolean"), (pa.int64(), "string")])
 def test_kinds_that_do_not_fit(kind, dtype):
     assert not fits(kind, dtype)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_text_that_no_database_stores_does_not_fit(kind):
+    typed, bad = coerce(pa.array(["a", "b\x00c", None], kind), "string")
+    assert typed.to_pylist() == ["a", None, None]
+    assert bad.tolist() == [False, True, False]

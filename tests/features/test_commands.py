@@ -94,6 +94,8 @@ def test_files_that_are_no_schema_are_refused(var_dir, write, tmp_path):
         ("columns: 3", SchemaError, "must hold columns, a list"),
         ("a: [", UnreadableFileError, "is not YAML"),
         ("- {name: x}", SchemaError, "needs name and dtype"),
+        ("{max_rejected: few, columns: [{name: x, dtype: integer}]}", SchemaError, "from 0 to 1; got few"),
+        ("{max_rejected: .nan, columns: [{name: x, dtype: integer}]}", SchemaError, "from 0 to 1; got nan"),
     ):
         with pytest.raises(kind) as refused:
             run("ingest", "d", data, "--schema", write("s.yaml", body))

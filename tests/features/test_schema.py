@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 
 from features.core.schema import ColumnRoles, arrow_schema, check_names, parse_columns, with_roles
@@ -23,6 +25,12 @@ def test_columns_survive_the_way_through_json():
         ({"name": "", "dtype": "number"}, "1 to 200 printable characters"),
         ({"name": "a\x00", "dtype": "number"}, "printable"),
         ("a", "needs name and dtype"),
+        ({"name": "a", "dtype": "number", "min": "x"}, "min and max are numbers, min ≤ max; got min x"),
+        ({"name": "a", "dtype": "number", "max": float("nan")}, "got min None, max nan"),
+        ({"name": "a", "dtype": "number", "min": 2, "max": 1}, "got min 2, max 1"),
+        ({"name": "a", "dtype": "string", "allowed": 5}, "allowed is a list; got 5"),
+        ({"name": "a", "dtype": "string", "allowed": ["YES", False]}, "texts in quotes; got [False]"),
+        ({"name": "a", "dtype": "timestamp", "allowed": [date(2013, 1, 1)]}, "allowed holds values of timestamp"),
     ],
 )
 def test_a_column_that_makes_no_sense_is_refused(item, text):
