@@ -9,7 +9,10 @@ from pipeline.core.training_errors import EmptySplitError
 
 def days(*numbers: int | None) -> np.ndarray:
     return np.array(
-        [np.datetime64("NaT") if n is None else np.datetime64("2013-01-01") + np.timedelta64(n, "D") for n in numbers]
+        [
+            np.datetime64("NaT", "D") if n is None else np.datetime64("2013-01-01") + np.timedelta64(n, "D")
+            for n in numbers
+        ]
     )
 
 
