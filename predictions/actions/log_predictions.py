@@ -8,6 +8,7 @@ from predictions import metrics
 from predictions.actions.write_predictions import write_predictions
 from predictions.adapters.log_buffer import LogBuffer
 from predictions.core.answer import LogEntry
+from predictions.core.inputs import Columns
 
 
 def _write(entries: Sequence[LogEntry]) -> int:
@@ -18,11 +19,12 @@ def _write(entries: Sequence[LogEntry]) -> int:
 
 def _show_means(entries: Sequence[LogEntry]) -> None:
     """Set the feature means of the models of a batch; a model's newest version decides which features."""
-    frames = {
-        entry.model: [e.frame for e in entries if e.model == entry.model and e.role != "shadow"] for entry in entries
-    }
+    frames: dict[str, list[Columns]] = {}
+    for entry in entries:
+        if entry.role != "shadow":
+            frames.setdefault(entry.model, []).append(entry.frame)
     for model, parts in frames.items():
-        for name in parts[-1] if parts else ():
+        for name in parts[-1]:
             columns = [part[name] for part in parts if name in part]
             if all(column.dtype.kind == "f" for column in columns):
                 values = np.concatenate(columns)

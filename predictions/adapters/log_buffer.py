@@ -22,11 +22,13 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # How long the end of a process waits for a database that does not answer.
 LAST_FLUSH_S = 5.0
+# While the buffer is more than half full each answer leaves the processor to the writer for this long.
+YIELD_S = 0.0002
 Write = Callable[[list[LogEntry]], int]
 
 
 class LogBuffer:
-    """Takes entries without waiting and hands them to `write` in batches.
+    """Takes entries at once and hands them to `write` in batches.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ class LogBuffer:
         self._forget_process()
 
     def offer(self, entry: LogEntry) -> bool:
-        """Take an entry, or shed it if there is no room; never wait."""
+        """Take an entry, or shed it if there is no room; never wait for the database."""
         config = settings.CONFIG.prediction_log
         if not config.enabled:
             return False
@@ -68,6 +70,8 @@ class LogBuffer:
         metrics.prediction_log_accepted_total.inc()
         if self._thread is None:
             self._start()
+        if self._rows > config.buffer_rows // 2:
+            time.sleep(YIELD_S)
         return True
 
     def __len__(self) -> int:
@@ -83,14 +87,25 @@ class LogBuffer:
         """
         with self._flushing:
             while batch := self._batch():
-                try:
-                    metrics.prediction_log_written_total.inc(self._write(batch))
-                except (OperationalError, InterfaceError):
-                    self._give_back(batch)
-                    raise
-                except DatabaseError:
-                    logger.exception("a batch of %d logged predictions can't be stored", len(batch))
-                    metrics.prediction_log_shed_total.inc(len(batch))
+                self._store(batch)
+
+    def _store(self, batch: list[LogEntry]) -> None:
+        """Write a batch; if it is refused, look by halves for the entry at fault, so that the others are kept."""
+        waiting = [batch]
+        while waiting:
+            part = waiting.pop()
+            try:
+                metrics.prediction_log_written_total.inc(self._write(part))
+            except (OperationalError, InterfaceError):
+                self._give_back([entry for later in (part, *reversed(waiting)) for entry in later])
+                raise
+            except Exception:  # whatever is wrong with an entry, it is counted
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    waiting += [part[middle:], part[:middle]]
+                    continue
+                logger.exception("prediction %s can't be logged", part[0].id)
+                metrics.prediction_log_shed_total.inc()
 
     def _batch(self) -> list[LogEntry]:
         with self._lock:

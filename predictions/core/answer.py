@@ -88,13 +88,15 @@ class LogEntry:
         """Return how many rows were scored."""
         return len(self.predictions)
 
-    def inputs(self) -> list[list[Any]]:
-        """Return the rows as scored, missing values as None."""
-        columns = [[None if cell != cell else cell for cell in values.tolist()] for values in self.frame.values()]
-        return [list(row) for row in zip(*columns, strict=True)]
+    def json_columns(self) -> tuple[str, str, str, str]:
+        """Return the JSON texts of the entity keys, the input columns, the rows as scored, and the outputs.
 
-    def outputs(self) -> dict[str, Any]:
-        """Return the predictions and, for a classifier, the probabilities."""
-        if self.probabilities is None:
-            return {"predictions": self.predictions}
-        return {"predictions": self.predictions, "probabilities": self.probabilities}
+        A missing number, NaN in the frame, is null.
+        """
+        rows = list(zip(*(values.tolist() for values in self.frame.values()), strict=True))
+        outputs: dict[str, Any] = {"predictions": self.predictions}
+        if self.probabilities is not None:
+            outputs["probabilities"] = self.probabilities
+        parts = (self.entity_keys, list(self.frame), rows, outputs)
+        keys, columns, inputs, answers = (orjson.dumps(part).decode() for part in parts)
+        return keys, columns, inputs, answers

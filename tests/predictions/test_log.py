@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,13 +12,14 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from django.conf import settings
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from prometheus_client import REGISTRY
 
 from predictions import engine
 from predictions.actions.log_predictions import flush_log, log
 from predictions.actions.predict import PredictAnswer, PredictRequest, predict
 from predictions.actions.score_shadow import shadow_queue
+from predictions.actions.write_predictions import write_predictions
 from predictions.adapters.log_buffer import LogBuffer
 from predictions.core.answer import LogEntry
 from predictions.errors import InvalidRequestError
@@ -165,6 +167,65 @@ def test_a_batch_that_can_never_be_stored_is_shed(serving: None) -> None:
     flush_log()
     assert shed() == before + 1
     assert len(log) == 0
+
+
+def test_a_faulty_entry_costs_no_other(serving: None) -> None:
+    version, before = register(), shed()
+    entries = [entry(version.pk), entry(version_id=987_654), entry(version.pk), entry(version.pk)]
+    for one in entries:
+        log.offer(one)
+    flush_log()
+    assert shed() == before + 1
+    assert Prediction.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_every_entry_is_counted_whatever_goes_wrong(configure: Configure) -> None:
+    configure(prediction_log__flush_seconds=1000.0)
+    written: list[LogEntry] = []
+
+    def write(entries: list[LogEntry]) -> int:
+        if any(one.principal == "odd" for one in entries):
+            raise ValueError("not to be written")
+        written.extend(entries)
+        return len(entries)
+
+    buffer, before = LogBuffer(write), shed()
+    entries = [entry(), replace(entry(), principal="odd"), entry()]
+    for one in entries:
+        buffer.offer(one)
+    buffer.flush()
+    assert written == [entries[0], entries[2]]
+    assert shed() == before + 1
+
+
+@pytest.mark.django_db
+def test_entries_keep_their_order_when_the_database_goes_in_the_middle(configure: Configure) -> None:
+    configure(prediction_log__flush_seconds=1000.0)
+    written: list[LogEntry] = []
+    answers: list[Exception | None] = [IntegrityError("one of them"), None, OperationalError("gone"), None]
+
+    def write(entries: list[LogEntry]) -> int:
+        if (fault := answers.pop(0)) is not None:
+            raise fault
+        written.extend(entries)
+        return len(entries)
+
+    buffer, entries = LogBuffer(write), [entry() for _ in range(5)]
+    for one in entries:
+        buffer.offer(one)
+    with pytest.raises(OperationalError):
+        buffer.flush()
+    assert len(buffer) == 3
+    buffer.flush()
+    assert written == entries
+
+
+def test_as_many_rows_are_written_as_were_given(serving: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = register()
+    monkeypatch.setattr("predictions.actions.write_predictions.MOST_PARAMS", 50)
+    assert write_predictions([entry(version.pk) for _ in range(7)]) == 7
+    assert Prediction.objects.count() == 7
 
 
 def test_a_batch_that_comes_twice_is_stored_once(serving: None) -> None:
