@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.wsgi import get_wsgi_application
+from django.db import OperationalError
 from prometheus_client import REGISTRY
 
 from predictions import engine
@@ -160,6 +161,26 @@ def test_the_lane_asks_no_token_where_access_is_open(edges: tuple[Lane, Edge], c
     serve()
     assert ask(lane)[0] == "200 OK"
     assert django.calls == 0
+
+
+def test_an_error_nobody_named_is_told_by_django(
+    edges: tuple[Lane, Edge], token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane, django = edges
+    serve()
+    production = engine.serving("tiny").production
+    assert production is not None
+
+    def away(frame: Any) -> Any:
+        raise OperationalError("the database is away")
+
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {token()}"}
+    assert ask(lane, **headers)[0] == "200 OK"  # from now on the lane knows the token
+    monkeypatch.setattr(production.runtime, "score", away)
+    status, _, content = ask(lane, GOOD.replace(b"4.0", b"5.0"), **headers)
+    assert status == "503 Service Unavailable"
+    assert b"The database does not answer" in content
+    assert django.calls == 2
 
 
 def test_both_count_the_same_metrics_and_write_the_same_log(edges: tuple[Lane, Edge], token: Token) -> None:
