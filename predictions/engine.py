@@ -66,13 +66,19 @@ class Engine:
 
     def version(self, name: str, number: int) -> LoadedVersion:
         """Return one version by number, loading it if it is not in memory."""
-        serving = self.serving(name)
-        for loaded in (serving.production, serving.canary, serving.shadow, self._pinned.get((name, number))):
+        if not self._ready:
+            self._first()
+        # Not by `serving`: a process that does not poll may not know a new model yet.
+        serving = self._table.get(name)
+        live = [serving.production, serving.canary, serving.shadow] if serving else []
+        for loaded in [*live, self._pinned.get((name, number))]:
             if loaded is not None and loaded.number == number:
                 return loaded
         with self._lock:
             row = ModelVersion.objects.select_related("model", "snapshot").filter(model__name=name, number=number)
             if (version := row.first()) is None:
+                if not RegisteredModel.objects.filter(name=name).exists():
+                    raise self._unknown(name)
                 raise UnknownVersionError(f"{name} has no version {number}", model=name, version=number)
             try:
                 self._pinned[name, number] = loaded = load_version(version)

@@ -126,6 +126,15 @@ def test_a_version_by_number_is_loaded_once_and_kept(serving: None) -> None:
     assert engine.version("tiny", 1) is engine.serving("tiny").production
 
 
+def test_a_version_of_a_new_model_is_found_by_a_process_that_does_not_poll(serving: None) -> None:
+    staged()
+    engine.refresh()
+    register("later")
+    assert engine.version("later", 1).model == "later"
+    with pytest.raises(UnknownModelError):
+        engine.version("never", 1)
+
+
 def test_few_versions_by_number_are_kept(serving: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "PINNED_KEPT", 1)
     for seed in (0, 1):
