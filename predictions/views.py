@@ -138,7 +138,8 @@ class TokenView(TokenObtainPairView):
         """Count the try before the password is looked at."""
         super().initial(request, *args, **kwargs)
         account = request.data.get("username", "") if isinstance(request.data, dict) else ""
-        check_token_limit(request._request, str(account))
+        # Spaces around a name are cut off when it is looked up, so here too: they make no new account.
+        check_token_limit(request._request, str(account).strip())
 
 
 @extend_schema(

@@ -111,6 +111,16 @@ def test_guessing_is_limited_by_address_and_by_account(alice: User, configure: C
     assert found == [401, 401, 429]
 
 
+def test_spaces_around_a_name_make_no_new_account(alice: User, configure: Configure) -> None:
+    configure(token_rate_limit="2/hour", server__trusted_proxies=["127.0.0.1"])
+    cache.clear()
+    found = []
+    for number in range(3):
+        body = {"username": " " * number + "alice", "password": "wrong"}
+        found.append(post("token", body, **{"X-Forwarded-For": f"10.0.1.{number}"}).status_code)
+    assert found == [401, 401, 429]
+
+
 def test_the_limit_can_be_off(alice: User, configure: Configure) -> None:
     configure(token_rate_limit="off")
     assert {sign_in("wrong").status_code for _ in range(12)} == {401}
