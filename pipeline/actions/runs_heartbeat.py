@@ -90,6 +90,7 @@ class Heartbeat:
             lease = from_now(settings.CONFIG.jobs.lease_seconds)
             return bool(held.update(lease_until=lease, heartbeat_at=Now(), progress=percent, step=step))
         except DatabaseError as error:
-            # Not lost yet: the lease may outlast the fault, and the next beat tries again.
+            # Not lost yet: the lease may outlast the fault, and the next beat tries again, over a new connection.
+            connection.close()
             logger.warning("run %s: heartbeat failed: %s", self._run.pk, error)
             return True

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from pipeline.actions import runs
 from pipeline.actions.runs_finish import fail, succeed
@@ -76,3 +77,14 @@ def test_heartbeat_outlives_a_failing_database(jobs: Callable[..., None], monkey
         monkeypatch.setattr(Run._meta, "db_table", table)
         beat.report(7, "still here")
         wait_until(lambda: Run.objects.get(pk=run.pk).progress == 7)
+
+
+def test_heartbeat_takes_a_new_connection_after_its_own_broke() -> None:
+    run = claimed()
+    beat = Heartbeat(run)
+    connection.ensure_connection()
+    connection.connection.close()
+    assert beat._renew(3, "broken")
+    assert beat._renew(4, "mended")
+    run.refresh_from_db()
+    assert run.progress == 4
