@@ -112,7 +112,8 @@ def _measure(row: DriftReport, reference: Sampled, served: Sampled, method: str 
     row.rows_reference, row.rows_current = reference.rows, served.rows
     row.dataset_drift, row.drift_share = verdict.dataset_drift, verdict.drift_share
     row.columns = {name: {"score": c.score, "drifted": c.drifted} for name, c in verdict.columns.items()}
-    row.not_measured = pair.not_measured
+    measurable = (pair.names[label] for label in pair.reference.columns)
+    row.not_measured = [*pair.not_measured, *(name for name in measurable if name not in verdict.columns)]
     row.html_path = write_report(str(row.run_id or uuid.uuid4()), verdict.html, verdict.json)
 
 

@@ -1,5 +1,6 @@
 """Evidently, the library that measures drift and draws the page."""
 
+import math
 import os
 import warnings
 from typing import Any
@@ -31,7 +32,9 @@ def measure_drift(pair: Comparison, method: DriftMethod) -> Verdict:
     failed = {t["metric_config"]["params"].get("column"): _is_fail(t["status"]) for t in body["tests"]}
     whole = failed.pop(None)
     columns = {
-        pair.names[label]: ColumnDrift(score=score, drifted=failed[label]) for label, score in sorted(scores.items())
+        pair.names[label]: ColumnDrift(score=score, drifted=failed[label])
+        for label, score in sorted(scores.items())
+        if math.isfinite(score)  # a test of independence has no answer for a column of one value
     }
     return Verdict(dataset_drift=whole, columns=columns, html=_escaped(html), json=text)
 

@@ -16,6 +16,8 @@ from features.actions.ingest import ingest
 from features.actions.take_snapshot import take_snapshot
 from models_store.models import ModelVersion
 from pipeline.actions.drift import report_drift
+from pipeline.adapters.evidently_report import measure_drift
+from pipeline.core.drift import compare, drift_method
 from pipeline.errors import (
     EmptyWindowError,
     InvalidMonitoringError,
@@ -116,6 +118,25 @@ def test_each_method_knows_its_direction(version: ModelVersion, method: str, hig
     assert row.columns["delay"]["drifted"]
     assert not row.columns["distance"]["drifted"]
     assert (row.columns["delay"]["score"] > 0.1) is high
+
+
+def test_score_that_is_no_number_is_listed_not_measured() -> None:
+    frame = pd.DataFrame({"origin": ["JFK"] * 300, "delay": [float(number) for number in range(300)]})
+    schema = [{"name": "origin", "dtype": "string"}, {"name": "delay", "dtype": "number"}]
+    pair = compare(frame, frame, schema)
+    verdict = measure_drift(pair, drift_method("ks", drift_share=0.5))
+    assert verdict.columns.keys() == {"delay"}
+
+
+def test_column_of_one_value_does_not_fail_the_report(var_dir: Path, tmp_path: Path) -> None:
+    frame = flights(400).assign(carrier="AA")
+    frame.to_csv(tmp_path / "training.csv", index=False)
+    ingest("flights", [tmp_path / "training.csv"], actor="cli:test")
+    version = production(snapshot_id=take_snapshot("training", dataset="flights", actor="cli:test").pk)
+    serve(version, frame)
+    row = report_drift("late", method="ks", actor="cli:test")
+    assert row.not_measured == ["carrier"]
+    assert row.columns.keys() == {"delay", "distance"}
 
 
 def test_file_is_compared_instead_of_the_log(version: ModelVersion, tmp_path: Path) -> None:
