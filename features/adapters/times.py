@@ -10,6 +10,6 @@ def utc_time(text: str) -> datetime:
     """Return an ISO 8601 time in UTC, which it is unless it says otherwise."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise SchemaError(f"a time is ISO 8601, such as 2013-09-01T00:00:00Z; got {bounded(repr(text))}") from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -109,9 +109,10 @@ def test_a_file_without_views_is_refused(var_dir, write):
         run("features", "apply", write("v.yaml", "views: []"))
 
 
-def test_a_time_that_is_none_is_refused(ingested):
+@pytest.mark.parametrize("text", ["soon", "0001-01-01T00:00:00+05:00"])
+def test_a_time_that_is_none_is_refused(ingested, text):
     with pytest.raises(SchemaError, match="a time is ISO 8601"):
-        run("snapshot", "s", "--dataset", "flights", "--as-of", "soon")
+        run("snapshot", "s", "--dataset", "flights", "--as-of", text)
 
 
 def test_features_are_told_in_lines(ingested, write):
