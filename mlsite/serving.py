@@ -1,6 +1,7 @@
 """What `serve` runs: the web server, the worker and the beat, and where they are reached."""
 
 import errno
+import fcntl
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
@@ -16,6 +18,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from features.ground.errors import RefusedError, UnavailableError
+from features.ground.paths import var_path
 from mlsite.supervisor import ChildSpec
 
 MANAGE = settings.BASE_DIR / "manage.py"
@@ -51,6 +54,23 @@ def refuse_busy_port(host: str, port: int) -> None:
         except OSError as error:
             why = "is taken: stop the other server" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
             raise PortBusyError(f"port {port} on {host} {why}, or choose another with PORT or --port") from error
+
+
+def hold_port(port: int) -> IO[bytes]:
+    """Keep a second `serve` of this run-time folder off the port; the port itself is free while a child restarts.
+
+    Raises
+    ------
+    PortBusyError
+        If another `serve` holds it.
+    """
+    lock = var_path("locks", f"serve-{port}").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise PortBusyError(f"port {port} is taken: another `serve` of {settings.VAR_DIR} serves there") from error
+    return lock
 
 
 def refuse_unmigrated() -> None:

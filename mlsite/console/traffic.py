@@ -28,16 +28,16 @@ def answered(since: datetime, until: datetime) -> QuerySet[Prediction]:
 
 
 def hourly(now: datetime) -> list[Bucket]:
-    """Return the last 24 hours, the oldest first; latencies are of each hour's newest requests."""
+    """Return the last 24 hours, the oldest first; latencies are of each hour's newest API requests."""
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     starts = [this_hour - timedelta(hours=HOURS - 1 - back) for back in range(HOURS)]
     return [_bucket(start) for start in starts]
 
 
 def _bucket(start: datetime) -> Bucket:
-    rows = answered(start, start + timedelta(hours=1)).order_by("-at")
+    rows = answered(start, start + timedelta(hours=1))
     count = rows.count()
-    sample = list(rows.values_list("latency_ms", flat=True)[:SAMPLE]) if count else []
+    sample = _latencies(rows) if count else []
     return Bucket(start=start, requests=count, p50_ms=percentile(sample, 0.5), p95_ms=percentile(sample, 0.95))
 
 
@@ -56,5 +56,10 @@ def asked(version_id: int, now: datetime) -> int:
 
 def newest_latencies(version_id: int) -> list[float]:
     """Return the scoring times of a version's newest predictions."""
-    rows = Prediction.objects.filter(model_version=version_id).order_by("-at")
-    return list(rows.values_list("latency_ms", flat=True)[:SAMPLE])
+    return _latencies(Prediction.objects.filter(model_version=version_id))
+
+
+def _latencies(rows: QuerySet[Prediction]) -> list[float]:
+    # Rows of a stream share the time of the whole poll they were scored in: it is nobody's waiting time.
+    asked = rows.filter(source=Prediction.Source.API).order_by("-at")
+    return list(asked.values_list("latency_ms", flat=True)[:SAMPLE])

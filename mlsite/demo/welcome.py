@@ -45,10 +45,12 @@ def summary(state: DemoState) -> str:
 
 
 def welcome(base: str) -> str:
-    """Return the site's address, how to sign in, a curl line and what to look at; empty without a demo."""
+    """Return the site's address, how to sign in, and what to do first; with the demo, a curl line."""
+    if not settings.DEV:
+        return "a first admin: manage.py createsuperuser" if not User.objects.filter(is_superuser=True).exists() else ""
     state = load_state()
-    if state is None or not settings.DEV:
-        return ""
+    if state is None:
+        return f"admin     {base}/admin/   {_sign_in()}\nfill it   manage.py demo, or manage.py ingest"
     record = json.dumps({"records": [state.sample]})
     token = issue_token(CALLER, role="user", minutes=TOKEN_MINUTES, create=True).token
     return "\n".join(
@@ -58,7 +60,7 @@ def welcome(base: str) -> str:
             f"admin     {base}/admin/   {_sign_in()}",
             f"API       {base}/apidocs/   {base}/api/v1/health",
             "",
-            "Ask the model (the token holds for a day; `manage.py issue_token demo` gives another):",
+            "Ask the model (the token holds for a day; `manage.py issue_token demo --minutes 1440` gives another):",
             "",
             f"curl -s {base}/api/v1/predict -H 'Content-Type: application/json' \\",
             f"  -H 'Authorization: Bearer {token}' \\",

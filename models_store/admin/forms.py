@@ -31,7 +31,6 @@ class StageForm(BaseDialogForm):
             "version": version,
             "panel": gates_table(version) if version else None,
             "promoting": "reason" in self.fields,
-            "may_move": bool(self.fields["target_stage"].choices),
         }
 
 

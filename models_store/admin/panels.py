@@ -7,7 +7,7 @@ from typing import Any
 from features.ground.console import ago, number
 from features.ground.panels import Chart, Facts, Table
 from features.ground.unfold import badge
-from models_store.models import ModelVersion
+from models_store.models import ModelVersion, Stage
 
 STAGE_KINDS = {
     "production": "success",
@@ -68,6 +68,7 @@ def summary(version: ModelVersion) -> Facts:
             ("In this stage since", ago(version.stage_changed_at)),
             ("Made", ago(version.created_at)),
             ("By", version.actor),
+            *([("To bring it back", "Roll back on its model's page")] if version.stage == Stage.ARCHIVED else []),
         ],
     )
 

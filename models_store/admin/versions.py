@@ -20,10 +20,11 @@ from features.ground.unfold import (
 )
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.promote import promote
-from models_store.admin.forms import PromoteForm, StageForm
+from models_store.admin.forms import PROMOTION_TARGETS, PromoteForm, StageForm
 from models_store.admin.pages import version_panels
 from models_store.admin.panels import STAGE_KINDS, metric, spaced
 from models_store.core.gates import GateOutcome
+from models_store.core.lifecycle import MOVES
 from models_store.models import ModelVersion
 
 WORDS = {
@@ -70,10 +71,15 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         """Tell whether this person may ask for a promotion."""
         return bool(request.user.has_perm("models_store.promote_modelversion"))
 
+    def has_move_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may promote this version: an ended one has nowhere to go."""
+        stage = ModelVersion.objects.filter(pk=object_id).values_list("stage", flat=True).first()
+        return self.has_promote_permission(request) and not MOVES.get(stage or "", set()).isdisjoint(PROMOTION_TARGETS)
+
     @action(
         description="Promote",
         url_path="promote",
-        permissions=["promote"],
+        permissions=["move"],
         icon="rocket_launch",
         variant=ActionVariant.PRIMARY,
         dialog=ActionDialog(

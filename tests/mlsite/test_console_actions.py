@@ -1,5 +1,7 @@
 """Promote, evaluate and roll back from the console: the same actions as everywhere."""
 
+from html import unescape
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
@@ -94,17 +96,22 @@ def test_promotion_from_another_site_is_forbidden(ada: Client, versions: dict[in
     assert stages() == ["production", "candidate", "candidate"]
 
 
-def test_dialog_of_an_archived_version_says_how_it_comes_back(ada: Client, versions: dict[int, ModelVersion]) -> None:
+def test_archived_version_is_not_promoted_and_says_how_it_comes_back(
+    ada: Client, versions: dict[int, ModelVersion]
+) -> None:
     ModelVersion.objects.filter(pk=versions[3].pk).update(stage="archived")
-    page = ada.get(reverse("admin:models_store_modelversion_promote", args=[versions[3].pk])).content.decode()
-    assert "comes back by a roll back" in page
+    dialog = reverse("admin:models_store_modelversion_promote", args=[versions[3].pk])
+    page = ada.get(reverse("admin:models_store_modelversion_change", args=[versions[3].pk])).content.decode()
+    assert dialog not in page
+    assert "Roll back on its model's page" in unescape(page)
+    assert ada.get(dialog).status_code == 403
 
 
-def test_dialog_of_an_unknown_version_answers_404(ada: Client) -> None:
+def test_dialog_of_an_unknown_version_is_refused(ada: Client) -> None:
     address = reverse("admin:models_store_modelversion_promote", args=[999])
     form = {"_form_submitted": "on", "target_stage": "production", "reason": "x", "expected_generation": "0"}
-    assert ada.get(address).status_code == 200
-    assert ada.post(address, form).status_code == 200
+    assert ada.get(address).status_code == 403
+    assert ada.post(address, form).status_code == 403
     assert stages() == ["production", "candidate", "candidate"]
 
 

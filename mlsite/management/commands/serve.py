@@ -31,11 +31,13 @@ class Command(ActionCommand):
         port, workers = options["port"] or server.port, options["workers"] or server.workers
         configure("serve")
         serving.refuse_busy_port(server.host, port)
+        held = serving.hold_port(port)
         self._prepare(options["migrate"] or settings.DEV, options["demo"])
         specs = serving.child_specs(workers=workers, host=server.host, port=port)
         if options["web_only"]:
             specs = [spec for spec in specs if spec.role == "web"]
-        Supervisor(specs, self._announcer(server.host, port)).run()
+        Supervisor(specs, self._announcer(server.host, port, greet=not options["web_only"])).run()
+        held.close()
         self.stderr.write("stopped")
 
     def _prepare(self, migrate: bool, demo: bool) -> None:
@@ -45,7 +47,7 @@ class Command(ActionCommand):
         if demo and (code := serving.run_demo()):
             raise CommandError("the demo failed; its message is above", returncode=code)
 
-    def _announcer(self, host: str, port: int) -> Callable[[], None]:
+    def _announcer(self, host: str, port: int, *, greet: bool) -> Callable[[], None]:
         announced = False
 
         def tick() -> None:
@@ -53,7 +55,9 @@ class Command(ActionCommand):
             if not announced and serving.answers(host, port):
                 announced = True
                 base = serving.address(host, port)
-                self.stdout.write(f"{welcome(base)}\nserving at {base} (Ctrl-C stops)".lstrip())
+                if greet:
+                    self.stdout.write(welcome(base))
+                self.stdout.write(f"serving at {base} (Ctrl-C stops)")
                 self.stdout.flush()
 
         return tick

@@ -48,4 +48,5 @@ class Command(ActionCommand):
         if result["not_measured"]:
             lines.append(f"not measured: {', '.join(result['not_measured'])}")
         verdict = "drift" if result["dataset_drift"] else "no drift"
-        return "\n".join([f"report {result['report']}: {verdict}", *lines, f"page: {result['html']}"])
+        where = f"page: {result['html']}, or /admin/pipeline/driftreport/{result['report']}/change/ in the console"
+        return "\n".join([f"report {result['report']}: {verdict}", *lines, where])

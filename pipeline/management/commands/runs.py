@@ -37,11 +37,17 @@ class Command(ActionCommand):
     def text(self, result: dict[str, Any]) -> str:
         if "runs" not in result:
             return super().text(result)
-        line = "{id}  {kind:<12} {state:<10} {progress:>3} % {step}"
-        return (
-            "\n".join(line.format(**run) for run in result["runs"])
-            or "no runs yet: `train`, `score` and `drift` make some"
-        )
+        lines = [_line(run) for run in result["runs"]]
+        return "\n".join(lines) or "no runs yet: `train`, `score` and `drift` make some"
+
+
+def _line(run: dict[str, Any]) -> str:
+    error = run["error"] or {}
+    now = error.get("error") or (run["step"] if run["state"] == Run.State.RUNNING else "")
+    about = run["params"].get("model") or run["params"].get("dataset") or run["params"].get("view") or ""
+    return "{id}  {created_at:%Y-%m-%d %H:%M}  {kind:<12} {about:<20} {state:<10} {progress:>3} % {now}".format(
+        **run | {"about": about, "now": now}
+    ).rstrip()
 
 
 def _changed(run_id: UUID, *, cancel: bool, retry: bool, actor: str, **_: Any) -> Run:
