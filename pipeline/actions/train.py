@@ -14,7 +14,7 @@ from features.actions.take_snapshot import take_snapshot
 from features.adapters.snapshots import read_snapshot
 from features.ground.errors import bounded
 from features.ground.progress import Report, silent
-from features.models import FeatureSnapshot
+from features.models import DatasetVersion, FeatureSnapshot, FeatureView
 from models_store.actions.register_version import NewVersion, register_version
 from models_store.adapters.provenance import code_version, environment_digest
 from models_store.core.quality import DEFAULT_PRIMARY_METRIC
@@ -23,6 +23,7 @@ from models_store.models import RegisteredModel
 from pipeline.adapters.onnx_export import Export, export
 from pipeline.core.training import TrainedModel, train_on
 from pipeline.core.training_errors import InvalidTrainingRequestError, UnknownSnapshotError
+from pipeline.core.training_frame import target_name
 from pipeline.core.training_plan import TrainingPlan
 from pipeline.core.training_schema import input_schema, output_schema, sample_rows
 
@@ -178,6 +179,8 @@ def _plan(request: TrainRequest) -> TrainingPlan:
 
 def _snapshot(request: TrainRequest, actor: str, report: Report) -> FeatureSnapshot:
     if request.dataset:
+        # Before the snapshot, which would be left behind by a refusal.
+        target_name(_coming_columns(request), request.target)
         return take_snapshot(
             request.model,
             dataset=request.dataset,
@@ -193,6 +196,15 @@ def _snapshot(request: TrainRequest, actor: str, report: Report) -> FeatureSnaps
             snapshot=request.snapshot_id,
         )
     return found
+
+
+def _coming_columns(request: TrainRequest) -> list[dict[str, str]]:
+    """Return name and role of the columns that a snapshot of the dataset and the views will have."""
+    dataset = DatasetVersion.objects.resolve(request.dataset).dataset
+    own = [{"name": column.name, "role": column.role} for column in dataset.columns()]
+    views = [FeatureView.objects.resolve(spec) for spec in request.views]
+    made = [{"name": feature["name"], "role": "feature"} for view in views for feature in view.aggregations]
+    return [*own, *made]
 
 
 def _new_version(

@@ -17,7 +17,12 @@ from models_store.adapters.artefacts import read_artefact
 from models_store.errors import BadSpecError
 from models_store.models import AuditEntry, ModelVersion
 from pipeline.actions.train import TrainRequest, TrainResult, train
-from pipeline.core.training_errors import InvalidTrainingRequestError, ModelTaskError, UnknownSnapshotError
+from pipeline.core.training_errors import (
+    InvalidTrainingRequestError,
+    ModelTaskError,
+    UnknownSnapshotError,
+    UnknownTargetError,
+)
 from predictions.adapters.runtime import OnnxRuntime, SklearnRuntime
 from tests.pipeline.training_data import fingerprint, flights
 
@@ -133,3 +138,10 @@ def test_model_of_another_task_is_refused(dataset: str) -> None:
     with pytest.raises(ModelTaskError, match="the model does classification, and the target hour needs regression"):
         trained(target="hour", estimator="ridge")
     assert ModelVersion.objects.count() == 1
+
+
+def test_unknown_target_leaves_nothing_behind(dataset: str) -> None:
+    with pytest.raises(UnknownTargetError, match="unknown target nope; columns: "):
+        trained(target="nope")
+    assert not FeatureSnapshot.objects.exists()
+    assert not ModelVersion.objects.exists()
