@@ -77,6 +77,8 @@ def production(name: str = "late", **options: Any) -> ModelVersion:
     """Register a version and put it into production."""
     version = register(name, **options)
     promote(str(version), target_stage="production", reason="test", actor="cli:test")
+    # The engine outlives a test: what it holds of an earlier one's database must go.
+    engine.stop()
     engine.refresh()
     version.refresh_from_db()
     return version
