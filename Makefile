@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-NEEDS_SOMETHING := kafka or postgres or redis or browser or smoke
+NEEDS_SOMETHING := kafka or postgres or redis or spark or browser or smoke
 
 # Start services on loopback, end them whatever happens, and let no test skip for the lack of one.
 with-services = set -e; trap 'deploy/services.sh down $(1)' EXIT; \
@@ -36,6 +36,11 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.spark: requirements-spark.txt $(VENV)/.dev
+	@echo "installing Spark (once)"
+	@$(PIP) install -r requirements-spark.txt
+	@touch $@
+
 .PHONY: setup
 setup: $(VENV)/.run  ## make the environment at .venv
 
@@ -54,8 +59,8 @@ test-kafka: $(VENV)/.dev  ## the tests that need a Kafka broker, against a real 
 	@$(call with-services,kafka) $(BIN)/python -m pytest -m kafka --junitxml=test-results-kafka.xml
 
 .PHONY: test-services
-test-services: $(VENV)/.dev  ## the tests that need PostgreSQL or Redis, against real ones
-	@$(call with-services,postgresql redis) $(BIN)/python -m pytest -m "postgres or redis" --junitxml=test-results-services.xml
+test-services: $(VENV)/.spark  ## the tests that need PostgreSQL, Redis or Spark, against real ones
+	@$(call with-services,postgresql redis) $(BIN)/python -m pytest -m "postgres or redis or spark" --junitxml=test-results-services.xml
 
 .PHONY: test-browser
 test-browser: $(VENV)/.dev  ## the console in Chromium
@@ -78,7 +83,8 @@ check: $(VENV)/.dev  ## style, types, layers, migrations, deployment checks
 
 .PHONY: lock
 lock: $(VENV)/.dev  ## compile the requirements, with hashes, for every supported Python
-	@for pair in base:requirements demo:requirements-demo dev:requirements-dev; do \
+	@for pair in base:requirements demo:requirements-demo polars:requirements-polars dask:requirements-dask \
+	  spark:requirements-spark dev:requirements-dev; do \
 	  $(BIN)/uv pip compile requirements/$${pair%%:*}.in -o $${pair##*:}.txt --universal --python-version 3.11 \
 	    --generate-hashes --no-strip-extras --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" --quiet || exit 1; \
 	done

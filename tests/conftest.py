@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-NEEDS = ("kafka", "postgres", "redis", "browser", "smoke")
+NEEDS = ("kafka", "postgres", "redis", "spark", "browser", "smoke")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -150,7 +150,7 @@ class AlertsConfig(Section):
 
 
 class FeaturesConfig(Section):
-    engine: Literal["duckdb"] = "duckdb"
+    engine: Literal["duckdb", "polars", "dask", "spark"] = "duckdb"
     max_rejected: Share = 0.1
 
 

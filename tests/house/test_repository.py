@@ -14,10 +14,13 @@ def read(path: str) -> str:
     return (ROOT / path).read_text()
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-demo.txt", "requirements-dev.txt"])
+EXTRAS = ("", "-demo", "-polars", "-dask", "-spark", "-dev")
+
+
+@pytest.mark.parametrize("file", [f"requirements{extra}.txt" for extra in EXTRAS])
 def test_requirements_hold_hashes_and_no_address(file):
     lines = [line for line in read(file).splitlines() if line and not line.startswith((" ", "#"))]
-    assert [line for line in lines if not re.match(r"^[\w.\[\],-]+==\S+( ; .+)? \\$", line)] == []
+    assert [line for line in lines if not re.match(r"^[\w.\[\], -]+==\S+( ; .+)? \\$", line)] == []
     assert re.findall(r"--hash=sha256:[0-9a-f]{64}", read(file))
     assert re.findall(r"(?m)^-.*|.*://.*", read(file)) == []
 
