@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/metrics", views.MetricsView.as_view(), name="metrics"),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("apidocs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="apidocs"),
+    path("api/v1/", include("features.urls")),
     path("api/v1/", include("predictions.urls")),
     path("api/v1/", include("models_store.urls")),
     path("api/v1/", include("pipeline.urls")),

@@ -1,0 +1,1 @@
+"""What the data and features API takes."""
