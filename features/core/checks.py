@@ -1,8 +1,9 @@
 """Which rows of a chunk break the contract, with every reason."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,16 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from features.core.coerce import coerce
+from features.core.column import time_text
+from features.core.column_rules import broken, frame_of, pandera_schema
 from features.core.schema import Column, arrow_schema
 from features.ground.errors import bounded
 
 RULES = {dtype: f"not_{dtype}" for dtype in ("integer", "number", "boolean", "timestamp")} | {"string": "not_text"}
-MISSING = "missing_value"
+MISSING, REPEATED = "missing_value", "not_unique"
+# In the place of a value that is about a person.
+HIDDEN = "(hidden)"
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +38,7 @@ class Fault:
     rule : str
         Stable code: missing_value, not_number, below_minimum, ….
     value : str or None
-        What was there, at most 120 characters.
+        What was there, at most 120 characters; of a column about persons, that it is hidden.
     """
 
     row: int
@@ -63,84 +69,112 @@ class CheckedChunk:
 class RowChecker:
     """Checks chunks against one contract.
 
+    A chunk without faults is looked at a column at a time, which costs little. Where a column has one, pandera says
+    which rules its faulty rows break.
+
     Parameters
     ----------
     columns : sequence of Column
         The contract.
+    repeated : mapping of str to ndarray of int, optional
+        By unique column, the rows of the source, in order, whose value was there before.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], repeated: Mapping[str, IntArray] | None = None) -> None:
         self.columns = tuple(columns)
         self.schema = arrow_schema(columns)
-        self.constrained = [c.name for c in columns if not c.nullable or _checks(c)]
-        self.frame_schema = pandera.DataFrameSchema(
-            {
-                c.name: pandera.Column(None, _checks(c), nullable=c.nullable)
-                for c in columns
-                if c.name in self.constrained
-            }
-        )
+        self.repeated = repeated or {}
 
-    def check(self, raw: pa.Table) -> CheckedChunk:
+    def check(self, raw: pa.Table, rows: IntArray | None = None) -> CheckedChunk:
         """Type a chunk and find all faults of all its rows.
 
         Parameters
         ----------
         raw : pyarrow.Table
             The contract's columns, as text or typed.
+        rows : ndarray of int, optional
+            Number of each row in its source; needed where values are known to be repeated.
 
         Returns
         -------
         CheckedChunk
         """
-        arrays, faults = [], []
+        arrays, faults, suspects = [], [], []
         for column in self.columns:
             values = raw.column(column.name).combine_chunks()
             typed, bad = coerce(values, column.dtype)
             arrays.append(typed)
             faults += _misfits(values, np.flatnonzero(bad), column)
+            breaks = broken(typed, column)
+            # A value that doesn't fit was made null above: its one reason is that it doesn't fit.
+            if breaks is not None and (breaks := breaks & ~bad).any():
+                suspects.append((column, breaks))
         table = pa.Table.from_arrays(arrays, schema=self.schema)
-        broken = {(fault.row, fault.column) for fault in faults}
-        # A value that doesn't fit was made null above: its one reason is that it doesn't fit.
-        faults += [fault for fault in self._broken_rules(table) if (fault.row, fault.column) not in broken]
+        faults += broken_rules(table, suspects)
+        if rows is not None:
+            faults += self._repeated(table, rows)
         order = {column.name: place for place, column in enumerate(self.columns)}
         faults.sort(key=lambda fault: (fault.row, order[fault.column]))
         valid = np.ones(len(raw), bool)
         valid[[fault.row for fault in faults]] = False
         return CheckedChunk(table=table, faults=faults, valid=valid)
 
-    def _broken_rules(self, table: pa.Table) -> list[Fault]:
-        if not self.constrained:
-            return []
-        frame = table.select(self.constrained).to_pandas()
+    def _repeated(self, table: pa.Table, rows: IntArray) -> list[Fault]:
+        faults = []
+        for column in self.columns:
+            again = self.repeated.get(column.name)
+            if again is not None and len(again):
+                found = np.flatnonzero(np.isin(rows, again, assume_unique=True))
+                shown = table[column.name].take(pa.array(found)).to_pylist()
+                faults += [_fault(int(row), column, REPEATED, value) for row, value in zip(found, shown, strict=True)]
+        return faults
+
+
+def broken_rules(table: pa.Table, suspects: Sequence[tuple[Column, npt.NDArray[np.bool_]]]) -> list[Fault]:
+    """Return the rules of their columns that rows break, as pandera sees it.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Typed rows.
+    suspects : sequence of (Column, ndarray of bool)
+        Columns, each with the rows to look at.
+
+    Returns
+    -------
+    list of Fault
+        By column.
+    """
+    faults = []
+    for column, mask in suspects:
+        places = np.flatnonzero(mask)
+        frame = frame_of(table.select([column.name]).take(pa.array(places)))
         try:
-            self.frame_schema.validate(frame, lazy=True)
+            pandera_schema([column]).validate(frame, lazy=True)
         except pandera.errors.SchemaErrors as found:
-            return [_fault(*row) for row in found.failure_cases[["index", "column", "check", "failure_case"]].values]
-        return []
+            cases = found.failure_cases[["index", "check", "failure_case"]].itertuples(index=False, name=None)
+            faults += [_fault(int(places[int(index)]), column, check, value) for index, check, value in cases]
+    return faults
 
 
-def _checks(column: Column) -> list[pandera.Check]:
-    checks = []
-    if column.min is not None:
-        checks.append(pandera.Check.ge(column.min, error="below_minimum"))
-    if column.max is not None:
-        checks.append(pandera.Check.le(column.max, error="above_maximum"))
-    if column.allowed is not None:
-        checks.append(pandera.Check.isin(column.allowed, error="not_allowed"))
-    return checks
+def _fault(row: int, column: Column, check: str, value: Any) -> Fault:
+    if check == "not_nullable":
+        return Fault(row=row, column=column.name, rule=MISSING, value=None)
+    return Fault(row=row, column=column.name, rule=check, value=_shown(value, column))
 
 
-def _fault(index: int, column: str, check: str, value: Any) -> Fault:
-    missing = check == "not_nullable"
-    shown = None if missing or pd.isna(value) else bounded(str(value))
-    return Fault(row=int(index), column=column, rule=MISSING if missing else check, value=shown)
+def _shown(value: Any, column: Column) -> str | None:
+    if column.pii:
+        return HIDDEN
+    if value is None or pd.isna(value):
+        return None
+    return bounded(time_text(value) if isinstance(value, datetime) else str(value))
 
 
 def _misfits(values: pa.Array, rows: npt.NDArray[np.intp], column: Column) -> list[Fault]:
     shown = values.take(pa.array(rows)).to_pylist()
     return [
-        Fault(row=int(row), column=column.name, rule=RULES[column.dtype], value=bounded(str(value)))
+        Fault(row=int(row), column=column.name, rule=RULES[column.dtype], value=_shown(str(value), column))
         for row, value in zip(rows, shown, strict=True)
     ]
 

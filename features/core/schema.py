@@ -1,62 +1,30 @@
 """The contract of a dataset: its columns, what they may hold and what they are for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
+from features.core.column import ARROW_TYPES, DTYPES, ROLES, Column, Dtype, Role, check_column, column_from
 from features.errors import SchemaError
 from features.ground.errors import bounded
 
-Dtype = Literal["integer", "number", "boolean", "string", "timestamp"]
-Role = Literal["feature", "target", "entity", "timestamp", "known_at", "ignore"]
-DTYPES: tuple[Dtype, ...] = get_args(Dtype)
-ROLES: tuple[Role, ...] = get_args(Role)
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "string": pa.string(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
+__all__ = [
+    "ARROW_TYPES",
+    "DTYPES",
+    "ROLES",
+    "Column",
+    "ColumnRoles",
+    "Dtype",
+    "Role",
+    "arrow_schema",
+    "check_names",
+    "parse_columns",
+    "with_roles",
+]
 MAX_COLUMNS = 500
 MAX_NAME = 200
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
-    """One column of a dataset.
-
-    Parameters
-    ----------
-    name : str
-        As in the file.
-    dtype : str
-        integer, number, boolean, string or timestamp.
-    nullable : bool
-        Whether a value may be missing.
-    min, max : float or None
-        Bounds, both allowed values; numbers only.
-    allowed : tuple or None
-        The only values there may be.
-    role : str
-        feature, target, entity, timestamp, known_at or ignore.
-    """
-
-    name: str
-    dtype: Dtype
-    nullable: bool = True
-    min: float | None = None
-    max: float | None = None
-    allowed: tuple[Any, ...] | None = None
-    role: Role = "feature"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the column as the JSON object a schema holds."""
-        body = asdict(self)
-        body["allowed"] = list(self.allowed) if self.allowed is not None else None
-        return body
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,64 +75,13 @@ def parse_columns(items: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
     SchemaError
         If a key, type, role or bound is not allowed, or a name comes twice.
     """
-    columns = tuple(_column(item) for item in items)
+    columns = tuple(column_from(item) for item in items)
     check_names([column.name for column in columns])
     for role in ("target", "timestamp", "known_at"):
         named = [column.name for column in columns if column.role == role]
         if len(named) > 1:
             raise SchemaError(f"one column may have the role {role}; got {bounded(named)}")
     return columns
-
-
-def _column(item: Mapping[str, Any]) -> Column:
-    if not isinstance(item, Mapping) or not {"name", "dtype"} <= item.keys():
-        raise SchemaError(f"a column needs name and dtype; got {bounded(item)}")
-    unknown = item.keys() - Column.__dataclass_fields__.keys()
-    if unknown:
-        raise SchemaError(f"column {item['name']!r} has unknown keys {sorted(map(str, unknown))}", column=item["name"])
-    values = dict(item)
-    if values.get("allowed") is not None:
-        if not isinstance(values["allowed"], list | tuple):
-            raise SchemaError(f"column {item['name']!r}: allowed is a list; got {bounded(values['allowed'])}")
-        values["allowed"] = tuple(values["allowed"])
-    column = Column(**values)
-    _check_column(column)
-    _check_values(column)
-    return column
-
-
-def _check_column(column: Column) -> None:
-    name = bounded(column.name)
-    if column.dtype not in DTYPES:
-        raise SchemaError(f"column {name!r} has dtype {column.dtype!r}; allowed: {', '.join(DTYPES)}", column=name)
-    if column.role not in ROLES:
-        raise SchemaError(f"column {name!r} has role {column.role!r}; allowed: {', '.join(ROLES)}", column=name)
-    if column.role in ("timestamp", "known_at") and column.dtype != "timestamp":
-        raise SchemaError(
-            f"column {name!r} is to be the {column.role}, so it must hold times (ISO 8601); it holds {column.dtype}",
-            column=name,
-        )
-    if (column.min is not None or column.max is not None) and column.dtype not in ("integer", "number"):
-        raise SchemaError(f"column {name!r} is {column.dtype}; only numbers have min and max", column=name)
-
-
-def _check_values(column: Column) -> None:
-    bounds = [bound for bound in (column.min, column.max) if bound is not None]
-    if not all(_is_number(bound) for bound in bounds) or bounds != sorted(bounds):
-        raise SchemaError(
-            f"column {column.name!r}: min and max are numbers, min ≤ max; "
-            f"got min {bounded(column.min)}, max {bounded(column.max)}"
-        )
-    fits = str if column.dtype == "string" else (str, int, float)
-    wrong = [value for value in column.allowed or () if not isinstance(value, fits) or value != value]
-    if wrong:
-        raise SchemaError(
-            f"column {column.name!r}: allowed holds values of {column.dtype}, texts in quotes; got {bounded(wrong)}"
-        )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -1e308 < value < 1e308
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -219,7 +136,7 @@ def with_roles(columns: Sequence[Column], roles: ColumnRoles) -> tuple[Column, .
     # A row without its time can't be placed; one without an entity is a label without history.
     given = tuple(replace(c, nullable=c.nullable and c.role != "timestamp") for c in given)
     for column in given:
-        _check_column(column)
+        check_column(column)
     return given
 
 
