@@ -103,3 +103,39 @@ class SnapshotDamagedError(FeaturesError, RefusedError):
     """A snapshot's rows are gone or are not those its fingerprint names."""
 
     code = "snapshot_damaged"
+
+
+class ContractNotApprovedError(FeaturesError, RefusedError):
+    """The dataset takes no rows before somebody has approved its contract."""
+
+    code = "contract_not_approved"
+
+
+class ContractApprovedError(FeaturesError, RefusedError):
+    """The contract was approved before."""
+
+    code = "contract_approved"
+
+
+class ContractChangedError(FeaturesError, ConflictError):
+    """Somebody else changed the contract in between."""
+
+    code = "contract_changed"
+
+
+class ContractEditError(FeaturesError, RefusedError):
+    """The dataset's rows or views don't allow this change of its contract."""
+
+    code = "contract_edit_refused"
+
+
+class DatasetRulesBrokenError(FeaturesError, RefusedError):
+    """The rows as a whole break rules of the dataset."""
+
+    code = "dataset_rules_broken"
+
+
+class NothingFixedError(FeaturesError, RefusedError):
+    """No row of a mended file can take the place of a refused one."""
+
+    code = "nothing_fixed"

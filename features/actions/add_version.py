@@ -1,14 +1,15 @@
 """Add checked rows to a dataset as a new version: quarantine, table, database, in that order."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from features.actions.contract import Contract
+from features.actions.beside_rows import BesideRows, check_unchanged, write_beside
 from features.adapters import delta
 from features.adapters.staging import Staging, staged_rows
+from features.core.dataset_rules import BrokenRule
 from features.core.sources import RowSource
-from features.errors import DatasetChangedError
 from features.models import Dataset, DatasetVersion
 
 
@@ -30,6 +31,8 @@ class IngestResult:
         Rejected rows by rule; a row with two faults counts under both.
     created : bool
         False where these bytes were there already, or nothing was to be written.
+    warnings : list of dict
+        Rules of the dataset that the rows break and are let in with.
     """
 
     dataset: str
@@ -40,6 +43,7 @@ class IngestResult:
     rows_rejected: int
     reasons: dict[str, int]
     created: bool
+    warnings: list[dict[str, str]] = field(default_factory=list)
 
 
 def same_bytes(dataset: Dataset | None, fingerprint: str) -> DatasetVersion | None:
@@ -60,7 +64,7 @@ def same_bytes(dataset: Dataset | None, fingerprint: str) -> DatasetVersion | No
     return DatasetVersion.objects.filter(dataset=dataset, fingerprint=fingerprint).first() if dataset else None
 
 
-def add_version(name: str, rows: RowSource, contract: Contract, staged: Staging, *, actor: str) -> IngestResult:
+def add_version(name: str, rows: RowSource, staged: Staging, beside: BesideRows, *, actor: str) -> IngestResult:
     """Write staged rows and record the version that holds them.
 
     A writer that dies leaves a quarantine nobody names and a table version nobody names: the next writer replaces the
@@ -72,10 +76,10 @@ def add_version(name: str, rows: RowSource, contract: Contract, staged: Staging,
         The dataset's name.
     rows : RowSource
         Where the rows are from.
-    contract : Contract
-        What they were checked against.
     staged : Staging
         The checked rows.
+    beside : BesideRows
+        What they were checked against, and what is written beside them.
     actor : str
         Who asks.
 
@@ -86,32 +90,32 @@ def add_version(name: str, rows: RowSource, contract: Contract, staged: Staging,
     Raises
     ------
     DatasetChangedError
-        If the dataset's contract changed since the rows were checked.
+        If the dataset changed, so that the rows would have to be checked anew.
     """
     with delta.one_writer(name):
         known = Dataset.objects.filter(name=name).first()
-        if known and known.schema != contract.as_json():
-            raise DatasetChangedError(f"the schema of {name!r} changed while the rows were checked; ask again")
         # Another process may have brought the same bytes while these were being checked.
         if seen := same_bytes(known, rows.fingerprint):
             return as_result(seen, created=False)
         last = DatasetVersion.objects.filter(dataset=known).order_by("-number").first() if known else None
+        check_unchanged(known, last, beside)
         if staged.rows_rejected:
             with staged_rows(staged.rejected_path) as rejected:
                 delta.put_in_quarantine(name, rows.fingerprint, rejected)
         with staged_rows(staged.valid_path) as valid:
             about = {"fingerprint": rows.fingerprint, "actor": actor}
             version = delta.append(name, valid, after=last.delta_version if last else None, about=about)
-        return as_result(_record(name, rows, contract, staged, delta_version=version, actor=actor), created=True)
+        return as_result(_record(name, rows, staged, beside, delta_version=version, actor=actor), created=True)
 
 
 def _record(
-    name: str, rows: RowSource, contract: Contract, staged: Staging, *, delta_version: int, actor: str
+    name: str, rows: RowSource, staged: Staging, beside: BesideRows, *, delta_version: int, actor: str
 ) -> DatasetVersion:
     with transaction.atomic(durable=True):
-        dataset, _ = Dataset.objects.select_for_update().get_or_create(name=name, defaults=contract.dataset_fields())
+        fields = beside.contract.dataset_fields()
+        dataset, created = Dataset.objects.select_for_update().get_or_create(name=name, defaults=fields)
         last = dataset.versions.order_by("-number").first()
-        return DatasetVersion.objects.create(
+        version = DatasetVersion.objects.create(
             dataset=dataset,
             number=last.number + 1 if last else 1,
             delta_version=delta_version,
@@ -123,8 +127,12 @@ def _record(
             first_event_at=staged.first_event_at,
             last_event_at=staged.last_event_at,
             source=rows.label,
+            contract_number=beside.contract.number,
+            warnings=[rule.as_dict() for rule in beside.warnings],
             actor=actor,
         )
+        write_beside(version, beside, created=created, actor=actor)
+        return version
 
 
 def as_result(version: DatasetVersion, *, created: bool) -> IngestResult:
@@ -151,10 +159,11 @@ def as_result(version: DatasetVersion, *, created: bool) -> IngestResult:
         rows_rejected=version.rows_rejected,
         reasons=version.reasons,
         created=created,
+        warnings=version.warnings,
     )
 
 
-def preview(name: str, known: Dataset | None, staged: Staging) -> IngestResult:
+def preview(name: str, known: Dataset | None, staged: Staging, warnings: Sequence[BrokenRule] = ()) -> IngestResult:
     """Return what staged rows would add.
 
     Parameters
@@ -165,6 +174,8 @@ def preview(name: str, known: Dataset | None, staged: Staging) -> IngestResult:
         The dataset, if it is there.
     staged : Staging
         Rows that were checked and not written.
+    warnings : sequence of BrokenRule
+        Rules of the dataset they break.
 
     Returns
     -------
@@ -181,4 +192,5 @@ def preview(name: str, known: Dataset | None, staged: Staging) -> IngestResult:
         rows_rejected=staged.rows_rejected,
         reasons=dict(staged.reasons),
         created=False,
+        warnings=[rule.as_dict() for rule in warnings],
     )

@@ -2,65 +2,72 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from features.adapters.policy import default_max_rejected
+from features.core.contract import Contract, contract_from
 from features.core.infer import ColumnGuess, guessed_columns
-from features.core.schema import Column, ColumnRoles, parse_columns, with_roles
+from features.core.inference_report import inference_report
+from features.core.schema import ColumnRoles, with_roles
 from features.core.sources import RowSource
-from features.errors import EmptyFileError, HeaderError, SchemaError
+from features.errors import ContractNotApprovedError, EmptyFileError, HeaderError, SchemaError
 from features.ground.errors import bounded
-from features.models import Dataset
+from features.models import ContractVersion, Dataset
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+Given = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Contract:
-    """A dataset's columns and its quality policy."""
+def allowed_share(contract: Contract, asked: float | None) -> float:
+    """Return the share of faulty rows that may be, from 0 to 1.
 
-    columns: tuple[Column, ...]
-    policy: dict[str, float] = field(default_factory=dict)
+    Parameters
+    ----------
+    contract : Contract
+        Whose policy counts where nothing is asked for.
+    asked : float or None
+        What the caller asks for.
 
-    def as_json(self) -> list[dict[str, Any]]:
-        """Return the columns as the dataset stores them."""
-        return [column.as_dict() for column in self.columns]
+    Returns
+    -------
+    float
+        0 where the contract lets any fault fail.
 
-    def allowed_share(self, asked: float | None) -> float:
-        """Return the share of faulty rows that may be, from 0 to 1.
+    Raises
+    ------
+    SchemaError
+        If the share asked for is outside.
+    """
+    share: float = contract.policy.get("max_rejected", default_max_rejected()) if asked is None else asked
+    if not 0 <= share <= 1:
+        raise SchemaError(f"max_rejected is a share from 0 to 1; got {share}")
+    return 0.0 if contract.policy.get("on_fault") == "fail" else share
 
-        Raises
-        ------
-        SchemaError
-            If the share asked for is outside.
-        """
-        share = self.policy.get("max_rejected", default_max_rejected()) if asked is None else asked
-        if not 0 <= share <= 1:
-            raise SchemaError(f"max_rejected is a share from 0 to 1; got {share}")
-        return share
 
-    def dataset_fields(self) -> dict[str, Any]:
-        """Return the fields of a new dataset."""
-        return {
-            "schema": self.as_json(),
-            "quality_policy": self.policy,
-            "entity_columns": [column.name for column in self.columns if column.role == "entity"],
-            "timestamp_column": self._single("timestamp"),
-            "known_at_column": self._single("known_at"),
-            "target_column": self._single("target"),
-        }
+def stored_contract(dataset: Dataset) -> Contract:
+    """Return the contract in force.
 
-    def _single(self, role: str) -> str:
-        return next((column.name for column in self.columns if column.role == role), "")
+    Parameters
+    ----------
+    dataset : Dataset
+        Whose.
+
+    Returns
+    -------
+    Contract
+    """
+    return Contract(
+        columns=dataset.columns(),
+        rules=dataset.rules,
+        policy=dataset.quality_policy,
+        timezone=dataset.timezone,
+        number=dataset.contract_number,
+    )
 
 
 def agreed_contract(
-    name: str,
-    known: Dataset | None,
-    rows: RowSource | None,
-    roles: ColumnRoles,
-    schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+    name: str, known: Dataset | None, rows: RowSource | None, roles: ColumnRoles, schema: Given | None
 ) -> Contract:
     """Return the contract rows are checked against.
 
@@ -85,30 +92,32 @@ def agreed_contract(
     ------
     SchemaError
         If the name can't be used, or what is said disagrees with what is stored.
+    ContractNotApprovedError
+        If the dataset takes no rows before somebody has approved its contract.
     """
     if not NAME.fullmatch(name):
         raise SchemaError(f"a dataset's name is 1 to 100 letters, digits, _ and -; got {bounded(repr(name))}")
     if known is not None:
-        stored = Contract(columns=known.columns(), policy=known.quality_policy)
+        stored = stored_contract(known)
         _check_agreement(name, stored, roles, schema)
+        _check_approved(known)
         return stored
     if schema is not None:
         return _given(schema, roles)
     if rows is None:
         raise SchemaError(f"dataset {name!r} has no schema yet; give one with --schema")
-    return Contract(columns=with_roles(_inferred(rows), roles))
+    return _inferred(rows, roles)
 
 
-def _given(schema: Mapping[str, Any] | Sequence[Mapping[str, Any]], roles: ColumnRoles) -> Contract:
+def _given(schema: Given, roles: ColumnRoles) -> Contract:
     body: Mapping[str, Any] = schema if isinstance(schema, Mapping) else {"columns": schema}
-    share = body.get("max_rejected", 0.0)
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise SchemaError(f"max_rejected is a share from 0 to 1; got {bounded(share)}")
-    policy = {"max_rejected": float(share)} if "max_rejected" in body else {}
-    return Contract(columns=with_roles(parse_columns(body["columns"]), roles), policy=policy)
+    # Roles first: a rule may need the column that one of them names.
+    contract = contract_from({**body, "rules": None})
+    columns = with_roles(contract.columns, roles)
+    return contract_from({**body, "columns": [column.as_dict() for column in columns]})
 
 
-def _inferred(rows: RowSource) -> tuple[Column, ...]:
+def _inferred(rows: RowSource, roles: ColumnRoles) -> Contract:
     names = rows.column_names()
     guesses = [ColumnGuess(name) for name in names]
     malformed = 0
@@ -121,12 +130,10 @@ def _inferred(rows: RowSource) -> tuple[Column, ...]:
         raise HeaderError(f"{text} fields; give a file without its first line the names with --columns --no-header")
     if not any(guess.rows for guess in guesses):
         raise EmptyFileError(f"{rows.label} holds no row below its header; expected at least one")
-    return guessed_columns(guesses)
+    return Contract(columns=with_roles(guessed_columns(guesses), roles), report=inference_report(guesses))
 
 
-def _check_agreement(
-    name: str, stored: Contract, roles: ColumnRoles, schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
-) -> None:
+def _check_agreement(name: str, stored: Contract, roles: ColumnRoles, schema: Given | None) -> None:
     said = {column.name: column.role for column in stored.columns}
     other = {column: role for column, role in roles.by_column().items() if said.get(column) != role}
     if other:
@@ -134,5 +141,25 @@ def _check_agreement(
             f"{column} is {said.get(column, 'not a column')}, not {role}" for column, role in other.items()
         )
         raise SchemaError(f"dataset {name!r} has a schema already: {bounded(text, 300)}", columns=sorted(other))
-    if schema is not None and _given(schema, ColumnRoles()).as_json() != stored.as_json():
-        raise SchemaError(f"dataset {name!r} has another schema already; `schema {name}` shows it")
+    if schema is not None and _differs(contract_from(schema), stored, schema):
+        text = f"`schema {name}` shows it, `schema {name} --import FILE` changes it"
+        raise SchemaError(f"dataset {name!r} has another schema already; {text}")
+
+
+def _differs(given: Contract, stored: Contract, schema: Given) -> bool:
+    said = schema.keys() if isinstance(schema, Mapping) else {"columns"}
+    theirs, ours = given.terms(), replace(stored, report=None).terms()
+    return any(theirs.get(key) != ours.get(key) for key in said)
+
+
+def _check_approved(dataset: Dataset) -> None:
+    if not dataset.quality_policy.get("require_approval"):
+        return
+    proposed = dataset.contracts.filter(number=dataset.contract_number, state=ContractVersion.State.PROPOSED)
+    if proposed.exists():
+        raise ContractNotApprovedError(
+            f"contract {dataset.contract_number} of {dataset.name!r} waits for approval, and the dataset takes no rows "
+            f"before; `schema {dataset.name} --approve --reason TEXT` gives it",
+            dataset=dataset.name,
+            contract=dataset.contract_number,
+        )

@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.utils import timezone
+
 from features.actions.add_version import IngestResult, add_version, as_result, preview, same_bytes
-from features.actions.contract import Contract, agreed_contract
+from features.actions.beside_rows import beside_rows
+from features.actions.check_rows import check_rules, check_share, checked_rows
+from features.actions.contract import agreed_contract
 from features.adapters.generated import Generated
 from features.adapters.reading import Files, ReadOptions
-from features.adapters.staging import Staging, staging
-from features.core.checks import RowChecker
 from features.core.schema import ColumnRoles
-from features.core.sources import RowSource, check_columns, check_types
-from features.errors import EmptyFileError, TooManyRejectedError
-from features.ground.errors import bounded
+from features.core.sources import RowSource, check_columns
 from features.ground.progress import Report, silent
 from features.models import Dataset, DatasetVersion
 
@@ -30,6 +31,7 @@ def ingest(
     max_rejected: float | None = None,
     source: str | None = None,
     dry_run: bool = False,
+    now: datetime | None = None,
     report: Report = silent,
 ) -> IngestResult:
     """Add files to a dataset as a new version.
@@ -52,6 +54,8 @@ def ingest(
         Where the rows are from, for people; by default the file names.
     dry_run : bool
         Check all and write nothing.
+    now : datetime, optional
+        Against which the freshness of rows is measured; by default the clock.
     report : Report
         Told how far it is.
 
@@ -64,10 +68,12 @@ def ingest(
     ------
     FileMissingError, UnreadableFileError, EmptyFileError, HeaderError, ColumnsError, SchemaError, TooManyRejectedError
         If the files can't be used, no row is valid, or more are faulty than allowed. Nothing is written.
+    DatasetRulesBrokenError, ContractNotApprovedError, DatasetChangedError
+        If the rows break rules of the dataset, its contract waits for approval, or somebody else was faster.
     """
     report(0, "reading the bytes")
     rows = Files([Path(file) for file in files], read or ReadOptions(), source)
-    wanted = Wanted(roles=roles or ColumnRoles(), schema=schema, max_rejected=max_rejected, dry_run=dry_run)
+    wanted = Wanted(roles=roles or ColumnRoles(), schema=schema, max_rejected=max_rejected, dry_run=dry_run, now=now)
     return _ingest(dataset, rows, wanted, actor=actor, report=report)
 
 
@@ -120,6 +126,7 @@ class Wanted:
     schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
     max_rejected: float | None
     dry_run: bool
+    now: datetime | None = None
 
 
 def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: Report) -> IngestResult:
@@ -130,41 +137,13 @@ def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: R
     check_columns(rows.label, found, contract.columns, ragged=rows.ragged)
     if seen := same_bytes(known, rows.fingerprint):
         return as_result(seen, created=False)
-    with staging(contract.columns, rows.fingerprint) as staged:
-        _stage(rows, contract, staged, report)
-        _check_share(rows.label, staged, contract.allowed_share(wanted.max_rejected))
+    last = known.versions.order_by("-number").first() if known else None
+    with checked_rows(rows, contract, last, report) as staged:
+        check_share(rows.label, staged, contract, wanted.max_rejected)
+        warnings = check_rules(rows.label, staged, contract, last, wanted.now or timezone.now())
         if wanted.dry_run:
-            return preview(name, known, staged)
+            return preview(name, known, staged, warnings)
+        report(78, "profiling the rows")
+        beside = beside_rows(contract, staged, last, warnings=warnings)
         report(80, "writing the rows")
-        return add_version(name, rows, contract, staged, actor=actor)
-
-
-def _stage(rows: RowSource, contract: Contract, staged: Staging, report: Report) -> None:
-    checker = RowChecker(contract.columns)
-    names = [column.name for column in contract.columns]
-    for place, chunk in enumerate(rows.chunks(names)):
-        if rows.typed:
-            check_types(rows.label, chunk.table.schema, contract.columns)
-        staged.add(chunk, checker.check(chunk.table))
-        report(min(20 + 3 * place, 75), "checking rows")
-    staged.close()
-    if staged.rows_valid + staged.rows_rejected == 0:
-        raise EmptyFileError(f"{rows.label} holds no row below its header; expected at least one")
-
-
-def _check_share(label: str, staged: Staging, allowed: float) -> None:
-    total = staged.rows_valid + staged.rows_rejected
-    if staged.rows_valid and staged.rows_rejected <= allowed * total:
-        return
-    worst = ", ".join(
-        f"{column or 'row'} {rule} ({count})" for (column, rule), count in staged.by_column.most_common(5)
-    )
-    share = "no row is valid" if not staged.rows_valid else f"at most {allowed:.2%} may be"
-    raise TooManyRejectedError(
-        f"{staged.rows_rejected} of {total} rows of {bounded(label, 80)} are faulty, {share}; nothing was written. "
-        f"Most frequent: {bounded(worst, 300)}",
-        rows_read=total,
-        rows_rejected=staged.rows_rejected,
-        max_rejected=allowed,
-        reasons=dict(staged.reasons),
-    )
+        return add_version(name, rows, staged, beside, actor=actor)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from features.adapters.delta import QUARANTINE
 from features.core.checks import CheckedChunk, Fault, whole_rows
+from features.core.dataset_rules import BatchFacts
 from features.core.schema import Column, arrow_schema
 from features.core.sources import Malformed, RawChunk
 from features.ground.paths import var_path
@@ -33,13 +34,24 @@ class Staging:
         self.by_column: Counter[tuple[str, str]] = Counter()
         self.first_event_at: datetime | None = None
         self.last_event_at: datetime | None = None
+        self.in_order = True
+        self.missing: Counter[str] = Counter()
+        self.unique = [column.name for column in columns if column.unique]
+        self.keys_path = folder / "keys.arrow"
+        if self.unique:
+            # Numbered from 0: a column may be named like those beside it.
+            keys = [pa.field(str(place), self.schema.field(name).type) for place, name in enumerate(self.unique)]
+            self.keys_schema = pa.schema([("row", pa.int64()), ("valid", pa.bool_()), *keys])
+            self.keys = pa.ipc.new_file(self.keys_path, self.keys_schema)
 
     def add(self, raw: RawChunk, checked: CheckedChunk) -> None:
         """Take one chunk in."""
         good = checked.table.filter(pa.array(checked.valid))
         self.valid.write_table(good)
         self.rows_valid += good.num_rows
+        self.missing.update({name: good[name].null_count for name in good.column_names if good[name].null_count})
         self._note_times(good)
+        self._note_keys(raw, checked)
         faults: dict[int, list[Fault]] = {}
         for fault in checked.faults:
             faults.setdefault(fault.row, []).append(fault)
@@ -50,12 +62,38 @@ class Staging:
         """Finish both files, so that they can be read."""
         self.valid.close()
         self.rejected.close()
+        if self.unique:
+            self.keys.close()
+
+    def facts(self, newest_before: datetime | None) -> BatchFacts:
+        """Return what the rules of a dataset look at."""
+        return BatchFacts(
+            rows=self.rows_valid,
+            missing=dict(self.missing),
+            oldest=self.first_event_at,
+            newest=self.last_event_at,
+            in_order=self.in_order,
+            newest_before=newest_before,
+        )
 
     def _note_times(self, good: pa.Table) -> None:
         if self.time_column and good.num_rows:
-            span = pc.min_max(good[self.time_column]).as_py()
+            times = good[self.time_column].combine_chunks()
+            span = pc.min_max(times).as_py()
+            if self.in_order:
+                steps = pc.less(times[1:], times[:-1])
+                late = self.last_event_at is not None and times[0].as_py() < self.last_event_at
+                self.in_order = not (late or pc.any(steps).as_py())
             self.first_event_at = min(filter(None, (self.first_event_at, span["min"])))
             self.last_event_at = max(filter(None, (self.last_event_at, span["max"])))
+
+    def _note_keys(self, raw: RawChunk, checked: CheckedChunk) -> None:
+        if self.unique:
+            values = [checked.table[name] for name in self.unique]
+            table = pa.Table.from_arrays(
+                [pa.array(raw.rows), pa.array(checked.valid), *values], schema=self.keys_schema
+            )
+            self.keys.write_table(table)
 
     def _reject(self, raw: RawChunk, faults: dict[int, list[Fault]]) -> None:
         if not faults:

@@ -1,0 +1,190 @@
+"""Profiles of a version's columns, computed by DuckDB over the rows as they wait to be stored."""
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from features.adapters.duck import duck, quoted, staged
+from features.core.column import time_text
+from features.core.profile import BINS, QUANTILES, TOP, ColumnSummary
+from features.core.schema import Column
+from features.ground.errors import bounded
+
+# Up to here different values are counted one by one, beyond they are estimated.
+EXACT_DISTINCT = 50_000
+# Up to here quantiles are of all rows, beyond of rows taken at equal distances.
+EXACT_QUANTILES = 200_000
+EXAMPLES, EXAMPLE_LENGTH = 5, 40
+COLUMNS_AT_ONCE = 40
+NUMBERS = ("integer", "number", "timestamp")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Row = dict[str, Any]
+
+
+def profile_rows(path: Path, columns: Sequence[Column]) -> list[ColumnSummary]:
+    """Return a summary of each column of a staged file; of columns about persons, counts alone."""
+    sample, step = _sample(path, [column.name for column in columns if column.dtype in NUMBERS])
+    found: list[ColumnSummary] = []
+    with duck(rows=staged(path), sample=sample) as connection:
+        for first in range(0, len(columns), COLUMNS_AT_ONCE):
+            group = columns[first : first + COLUMNS_AT_ONCE]
+            facts = _facts(connection, group)
+            found += [_summary(column, facts, place, step) for place, column in enumerate(group)]
+    return found
+
+
+def _sample(path: Path, names: list[str]) -> tuple[pa.Table, int]:
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+        schema = pa.schema([file.schema.field(name) for name in names])
+        total = sum(file.get_batch(place).num_rows for place in range(file.num_record_batches))
+        step, offset, taken = max(1, math.ceil(total / EXACT_QUANTILES)), 0, []
+        for place in range(file.num_record_batches):
+            batch = file.get_batch(place)
+            rows = np.arange(-offset % step, batch.num_rows, step)
+            offset += batch.num_rows
+            taken.append(batch.select(names).take(pa.array(rows)))
+        return pa.Table.from_batches(taken, schema), step
+
+
+def _one(connection: duckdb.DuckDBPyConnection, table: str, expressions: Sequence[str]) -> Row:
+    (row,) = connection.table(table).aggregate(", ".join(expressions)).to_arrow_table().to_pylist()
+    return row  # type: ignore[no-any-return]
+
+
+def _facts(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Row:
+    """Return all numbers about some columns, each under its name and the column's place."""
+    named = [(place, column, _number(column)) for place, column in enumerate(columns)]
+    parts = ["count(*) as total"]
+    for place, column, name in named:
+        parts += [f"count({name}) as present{place}", f"approx_count_distinct({name}) as distinct{place}"]
+        if not column.pii:
+            parts += [f"min({name}) as min{place}", f"max({name}) as max{place}"]
+        if column.dtype in ("integer", "number") and not column.pii:
+            # Halves, so that a sum of the greatest numbers is still one.
+            parts += [f"2 * avg({name} / 2) as mean{place}", f"{_deviation(name, place)}"]
+    facts = _one(connection, "rows", parts)
+    few = [place for place, _, _ in named if facts[f"distinct{place}"] <= EXACT_DISTINCT]
+    if few:
+        exact = [f"count(distinct {named[place][2]}) as distinct{place}" for place in few]
+        facts |= _one(connection, "rows", exact)
+    facts["few"] = set(few)
+    shown = [(place, column, name) for place, column, name in named if not column.pii and facts[f"present{place}"]]
+    _add_quantiles(connection, facts, [each for each in shown if each[1].dtype in NUMBERS])
+    for place, column, name in shown:
+        if column.dtype not in NUMBERS and place in facts["few"]:
+            counted = (
+                connection.table("rows").filter(f"{name} is not null").aggregate(f"{name} as v, count(*) as n", name)
+            )
+            facts[f"top{place}"] = counted.order("n desc, v").limit(TOP).fetchall()
+    return facts
+
+
+def _number(column: Column) -> str:
+    return f"epoch_us({quoted(column.name)})" if column.dtype == "timestamp" else quoted(column.name)
+
+
+def _deviation(name: str, place: int) -> str:
+    # Of numbers whose squares are beyond the greatest number there is none to tell.
+    limit = "case when greatest(abs(min({0})), abs(max({0}))) < 1e150 then stddev_samp({0}) end"
+    return f"{limit.format(f'({name}::double)')} as deviation{place}"
+
+
+def _add_quantiles(
+    connection: duckdb.DuckDBPyConnection, facts: Row, numbers: Sequence[tuple[int, Column, str]]
+) -> None:
+    if not numbers:
+        return
+    shares = ", ".join(map(str, QUANTILES))
+    parts = [f"quantile_disc({name}, [{shares}]) as quantiles{place}" for place, _, name in numbers]
+    facts |= _one(connection, "sample", parts)
+    bins = []
+    for place, column, name in numbers:
+        edges = _edges(facts[f"min{place}"], facts[f"max{place}"], whole=column.dtype == "integer")
+        facts[f"edges{place}"] = edges
+        width, last = edges[1] / 2 - edges[0] / 2, len(edges) - 2
+        place_in = f"least({last}, floor(({name} / 2.0 - {edges[0] / 2!r}) / {width!r}))::int"
+        bins.append(f"histogram({place_in}) filter ({name} is not null) as bins{place}")
+    facts |= _one(connection, "rows", bins)
+
+
+def _edges(low: float, high: float, *, whole: bool) -> list[float]:
+    """Return the edges of equal bins from the least to the greatest value, at least one."""
+    if whole and high - low < BINS:
+        return [float(low + place) for place in range(int(high - low) + 2)]
+    half = high / 2 - low / 2
+    if half <= 0 or float(low) + half / BINS == float(low):
+        return [float(low), float(low) + max(abs(low) / 1e6, 1.0)]
+    return [low + half * (2 * place / BINS) for place in range(BINS)] + [float(high)]
+
+
+def _summary(column: Column, facts: Row, place: int, step: int) -> ColumnSummary:
+    present, distinct = facts[f"present{place}"], facts[f"distinct{place}"]
+    least, greatest = facts.get(f"min{place}"), facts.get(f"max{place}")
+    quantiles = facts.get(f"quantiles{place}")
+    exact = place in facts["few"]
+    estimated = ([] if exact else ["distinct"]) + (["quantiles"] if step > 1 and quantiles else [])
+    histogram = _histogram(column, facts, place, present)
+    return ColumnSummary(
+        column=column.name,
+        dtype=column.dtype,
+        rows=facts["total"],
+        missing=facts["total"] - present,
+        distinct=distinct if exact else min(distinct, present),
+        minimum=_text(column, least),
+        maximum=_text(column, greatest),
+        mean=_finite(facts.get(f"mean{place}")),
+        deviation=_finite(facts.get(f"deviation{place}")),
+        quantiles={} if not quantiles else dict(zip(map(str, QUANTILES), _told(column, quantiles), strict=True)),
+        histogram=histogram | ({"approximate": estimated} if estimated else {}),
+    )
+
+
+def _histogram(column: Column, facts: Row, place: int, present: int) -> dict[str, Any]:
+    if edges := facts.get(f"edges{place}"):
+        counted = dict(facts[f"bins{place}"] or ())
+        return {"edges": _told(column, edges), "counts": [counted.get(bin_, 0) for bin_ in range(len(edges) - 1)]}
+    if (top := facts.get(f"top{place}")) is None:
+        return {}
+    values = [bounded(value) if isinstance(value, str) else value for value, _ in top]
+    return {"values": values, "counts": [n for _, n in top], "other": present - sum(n for _, n in top)}
+
+
+def _told(column: Column, values: Sequence[Any]) -> list[Any]:
+    return [_time(value) for value in values] if column.dtype == "timestamp" else list(values)
+
+
+def _time(microseconds: float) -> str:
+    return time_text(EPOCH + timedelta(microseconds=int(microseconds)))
+
+
+def _text(column: Column, value: Any) -> str:
+    if value is None:
+        return ""
+    if column.dtype == "timestamp":
+        return _time(value)
+    return bounded(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def examples(path: Path, columns: Sequence[Column]) -> dict[str, list[str]]:
+    """Return the first few different values of each column of a staged file, none of those about persons."""
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+        if not file.num_record_batches:
+            return {}
+        batch = file.get_batch(0).slice(0, 1000)
+        return {column.name: list(_different(column, batch)) for column in columns if not column.pii}
+
+
+def _different(column: Column, batch: pa.RecordBatch) -> Iterator[str]:
+    for value in batch.column(column.name).unique().drop_null().slice(0, EXAMPLES).to_pylist():
+        yield bounded(time_text(value) if isinstance(value, datetime) else str(value), EXAMPLE_LENGTH)
