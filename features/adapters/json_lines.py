@@ -53,7 +53,7 @@ def _chunk(lines: list[bytes], names: Sequence[str], missing: set[str], before: 
         else:
             records.append(record)
             rows.append(number)
-    columns = [_column([record.get(name) for record in records], missing) for name in names]
+    columns = [json_column([record.get(name) for record in records], missing) for name in names]
     table = pa.Table.from_arrays(columns, names=list(names))
     return RawChunk(table=table, rows=np.array(rows, np.int64), malformed=malformed)
 
@@ -66,7 +66,8 @@ def _fault(record: Any, known: set[str]) -> str:
     return "" if record.keys() <= known else UNKNOWN_FIELD
 
 
-def _column(values: list[Any], missing: set[str]) -> pa.Array:
+def json_column(values: list[Any], missing: set[str]) -> pa.Array:
+    """Return JSON values as one column: of their own type where they share one, else of text."""
     if missing:
         values = [None if isinstance(value, str) and value in missing else value for value in values]
     kinds = {type(value) for value in values if value is not None}

@@ -65,6 +65,13 @@ class Staging:
         if self.unique:
             self.keys.close()
 
+    def forget_refused(self) -> list[int]:
+        """Return the numbers of the refused rows, which then are not put in quarantine: they lie there already."""
+        with staged_rows(self.rejected_path) as refused:
+            numbers: list[int] = refused.read_all()["row"].to_pylist()
+        self.rows_rejected = 0
+        return numbers
+
     def facts(self, newest_before: datetime | None) -> BatchFacts:
         """Return what the rules of a dataset look at."""
         return BatchFacts(

@@ -1,6 +1,5 @@
 """Which rows bring a value again that a unique column holds already: exact, and on disk beyond a bound of memory."""
 
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow.dataset as pads

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from features.core.contract import Contract
 from features.errors import DefinitionError, FileMissingError, SchemaError, UnreadableFileError
 from features.ground.errors import bounded
 
@@ -20,22 +21,29 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_schema(path: Path) -> dict[str, Any]:
-    """Return a schema file: columns, and max_rejected where it says so."""
+    """Return a contract file: columns, and what else it says of the rows; a list is columns alone."""
     body = read_yaml(path)
     body = {"columns": body} if isinstance(body, list) else body
-    if (
-        not isinstance(body, dict)
-        or not isinstance(body.get("columns"), list)
-        or body.keys() - {"columns", "max_rejected"}
-    ):
+    if not isinstance(body, dict) or not isinstance(body.get("columns"), list):
         raise SchemaError(f"{path.name} must hold columns, a list, and may hold max_rejected; got {bounded(body)}")
     return body
 
 
-def schema_yaml(columns: list[dict[str, Any]], policy: dict[str, Any]) -> str:
-    """Return a schema as a file `ingest --schema` takes, without what is not said."""
-    short = [{key: value for key, value in column.items() if value is not None} for column in columns]
-    return yaml.safe_dump({**policy, "columns": short}, sort_keys=False, allow_unicode=True)
+def contract_yaml(contract: Contract) -> str:
+    """Return a contract as a file `ingest --schema` and `schema --import` take, without what is not said."""
+    terms = contract.terms()
+    short = [{key: value for key, value in column.items() if value is not None} for column in terms["columns"]]
+    return yaml.safe_dump({**terms, "columns": short}, sort_keys=False, allow_unicode=True)
+
+
+def said(text: str, *, literal: bool) -> Any:
+    """Return a value as it is written in a command: YAML, or the text itself; nothing takes back what was said."""
+    if literal or not text:
+        return text or None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SchemaError(f"a value is written as in YAML: 5, true, [a, b]; got {bounded(text)!r}") from error
 
 
 def read_definitions(path: Path) -> list[dict[str, Any]]:

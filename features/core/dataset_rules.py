@@ -103,13 +103,32 @@ def parse_rules(body: object, columns: Sequence[Column]) -> dict[str, dict[str, 
     """
     if body is not None and not isinstance(body, Mapping):
         raise SchemaError(f"rules is a mapping of {', '.join(KEYS)}; got {bounded(body)}")
-    rules = {name: _rule(str(name), said) for name, said in (body or {}).items() if said is not None}
+    rules = {name: full_rule(str(name), said) for name, said in (body or {}).items() if said is not None}
     for name, rule in rules.items():
         _check_rule(name, rule, columns)
     return {name: rules[name] for name in KEYS if rules.get(name)}
 
 
-def _rule(name: str, said: Any) -> dict[str, Any]:
+def full_rule(name: str, said: Any) -> dict[str, Any]:
+    """Return a rule in full, whichever way it is said.
+
+    Parameters
+    ----------
+    name : str
+        Of the rule.
+    said : Any
+        A mapping, or the one value that says all.
+
+    Returns
+    -------
+    dict
+        Empty where the rule is turned off.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such rule or key.
+    """
     if name not in KEYS:
         raise SchemaError(f"there is no rule {bounded(name)!r}; allowed: {', '.join(KEYS)}")
     if name == "monotone_time" and not isinstance(said, Mapping):

@@ -52,6 +52,8 @@ def _why(present: int, chosen: str, fits: Mapping[str, int]) -> str:
         rest = f"; the other {wrong} are faults" if wrong else ""
         return f"{fits[chosen]} of {present} values are of dtype {chosen}{rest}"
     best = max(fits, key=lambda dtype: fits[dtype])
+    if not fits[best]:
+        return f"none of {present} values is of another dtype"
     return (
         f"no other dtype fits: of {present} values {fits[best]} are of dtype {best}, "
         f"and at least {1 - TOLERATED_SHARE:.0%} would have to be"

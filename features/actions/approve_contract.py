@@ -1,0 +1,71 @@
+"""Approve a contract that was inferred from rows."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from features.actions.contract_versions import current_contract_version
+from features.errors import ContractApprovedError, ContractChangedError, SchemaError
+from features.ground.audit import record_audit
+from features.models import ContractVersion, Dataset
+
+MAX_REASON = 2000
+
+
+def approve_contract(dataset: str, *, number: int | None = None, reason: str, actor: str) -> ContractVersion:
+    """Say that the contract in force is what the dataset's rows are to meet.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    number : int, optional
+        The contract that was looked at; by default the one in force.
+    reason, actor : str
+        Why, and who approves.
+
+    Returns
+    -------
+    ContractVersion
+        Approved.
+
+    Raises
+    ------
+    UnknownDatasetError, SchemaError
+        If there is no such dataset, or no reason.
+    ContractChangedError
+        If another contract is in force by now.
+    ContractApprovedError
+        If it was approved before.
+    """
+    if not reason.strip() or len(reason) > MAX_REASON or "\x00" in reason:
+        raise SchemaError(f"an approval needs a reason of 1 to {MAX_REASON} characters: --reason TEXT")
+    found = Dataset.objects.named(dataset)
+    with transaction.atomic(durable=True):
+        held = Dataset.objects.select_for_update().get(pk=found.pk)
+        if number is not None and number != held.contract_number:
+            raise ContractChangedError(
+                f"contract {held.contract_number} of {dataset!r} is in force by now, not {number}; look at it again",
+                dataset=dataset,
+                contract=held.contract_number,
+            )
+        version = current_contract_version(held)
+        if version.state == ContractVersion.State.APPROVED:
+            by = f"{version.approved_by} at {version.approved_at}"
+            raise ContractApprovedError(
+                f"contract {version.number} of {dataset!r} was approved by {by}",
+                dataset=dataset,
+                contract=version.number,
+            )
+        version.state, version.approved_by = ContractVersion.State.APPROVED, actor
+        version.approved_at = timezone.now()
+        version.save(update_fields=["state", "approved_by", "approved_at"])
+        record_audit(
+            actor=actor,
+            action="approve_contract",
+            object_type="dataset",
+            object_id=dataset,
+            before={"contract": version.number, "state": ContractVersion.State.PROPOSED},
+            after={"contract": version.number, "state": ContractVersion.State.APPROVED},
+            reason=reason,
+        )
+    return version
