@@ -120,7 +120,7 @@ def _edges(low: float, high: float, *, whole: bool) -> list[float]:
         return [float(low + place) for place in range(int(high - low) + 2)]
     half = high / 2 - low / 2
     if half <= 0 or float(low) + half / BINS == float(low):
-        return [float(low), float(low) + max(abs(low) / 1e6, 1.0)]
+        return [float(low), float(low) + max(abs(low) / 1e12, 1.0)]
     return [low + half * (2 * place / BINS) for place in range(BINS)] + [float(high)]
 
 

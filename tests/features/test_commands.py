@@ -30,7 +30,8 @@ def ingested(var_dir, write):
 
 def test_ingest_prints_what_the_contract_says(ingested):
     assert ingested.keys() == {
-        "dataset", "version", "fingerprint", "rows_read", "rows_valid", "rows_rejected", "reasons", "created", "warnings",
+        "dataset", "version", "fingerprint", "rows_read", "rows_valid", "rows_rejected", "reasons", "created",
+        "warnings",
     }  # fmt: skip
     assert (ingested["rows_valid"], ingested["created"]) == (5, True)
 

@@ -79,8 +79,8 @@ def _one(dataset: Dataset) -> dict[str, Any]:
 
 
 def _version(version: DatasetVersion) -> dict[str, Any]:
-    names = ("fingerprint", "rows_valid", "rows_rejected", "rows_total", "reasons", "first_event_at", "last_event_at")
-    names += ("contract_number", "warnings", "source", "created_at")
+    names: tuple[str, ...] = ("fingerprint", "rows_valid", "rows_rejected", "rows_total", "reasons")
+    names = (*names, "first_event_at", "last_event_at", "contract_number", "warnings", "source", "created_at")
     return {"version": version.number, **{name: getattr(version, name) for name in names}}
 
 
