@@ -24,6 +24,8 @@ EXAMPLES, EXAMPLE_LENGTH = 5, 40
 COLUMNS_AT_ONCE = 40
 NUMBERS = ("integer", "number", "timestamp")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The edge of a bin may lie beyond what a calendar holds.
+LAST_US = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 
 Row = dict[str, Any]
 
@@ -161,7 +163,7 @@ def _told(column: Column, values: Sequence[Any]) -> list[Any]:
 
 
 def _time(microseconds: float) -> str:
-    return time_text(EPOCH + timedelta(microseconds=int(microseconds)))
+    return time_text(EPOCH + timedelta(microseconds=min(int(microseconds), LAST_US)))
 
 
 def _text(column: Column, value: Any) -> str:
