@@ -42,20 +42,8 @@ def approve_contract(dataset: str, *, number: int | None = None, reason: str, ac
     found = Dataset.objects.named(dataset)
     with transaction.atomic(durable=True):
         held = Dataset.objects.select_for_update().get(pk=found.pk)
-        if number is not None and number != held.contract_number:
-            raise ContractChangedError(
-                f"contract {held.contract_number} of {dataset!r} is in force by now, not {number}; look at it again",
-                dataset=dataset,
-                contract=held.contract_number,
-            )
         version = current_contract_version(held)
-        if version.state == ContractVersion.State.APPROVED:
-            by = f"{version.approved_by} at {version.approved_at}"
-            raise ContractApprovedError(
-                f"contract {version.number} of {dataset!r} was approved by {by}",
-                dataset=dataset,
-                contract=version.number,
-            )
+        _check_waits(version, number)
         version.state, version.approved_by = ContractVersion.State.APPROVED, actor
         version.approved_at = timezone.now()
         version.save(update_fields=["state", "approved_by", "approved_at"])
@@ -69,3 +57,15 @@ def approve_contract(dataset: str, *, number: int | None = None, reason: str, ac
             reason=reason,
         )
     return version
+
+
+def _check_waits(version: ContractVersion, number: int | None) -> None:
+    name = version.dataset.name
+    told = {"dataset": name, "contract": version.number}
+    if number is not None and number != version.number:
+        raise ContractChangedError(
+            f"contract {version.number} of {name!r} is in force by now, not {number}; look at it again", **told
+        )
+    if version.state == ContractVersion.State.APPROVED:
+        by = f"{version.approved_by} at {version.approved_at}"
+        raise ContractApprovedError(f"contract {version.number} of {name!r} was approved by {by}", **told)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from features.adapters.policy import default_max_rejected
+from features.adapters.policy import approval_required, default_max_rejected
 from features.core.contract import Contract, contract_from
 from features.core.infer import ColumnGuess, guessed_columns
 from features.core.inference_report import inference_report
@@ -153,7 +153,7 @@ def _differs(given: Contract, stored: Contract, schema: Given) -> bool:
 
 
 def _check_approved(dataset: Dataset) -> None:
-    if not dataset.quality_policy.get("require_approval"):
+    if not dataset.quality_policy.get("require_approval", approval_required()):
         return
     proposed = dataset.contracts.filter(number=dataset.contract_number, state=ContractVersion.State.PROPOSED)
     if proposed.exists():

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from django.db import IntegrityError
 
-from features.actions.add_version import add_version, same_bytes
-from features.actions.beside_rows import beside_rows
+from features.actions.add_version import IngestResult, add_version, same_bytes
+from features.actions.beside_rows import BesideRows, beside_rows
 from features.actions.check_rows import checked_rows
 from features.actions.contract import agreed_contract
 from features.adapters.mended_files import MendedRows
 from features.adapters.quarantine import unfit_references
+from features.adapters.staging import Staging
 from features.core.schema import ColumnRoles
 from features.errors import DatasetChangedError, NothingFixedError
 from features.ground.errors import bounded
@@ -51,18 +52,15 @@ def fix_quarantined(
 ) -> FixResult:
     """Check mended rows and append those that are valid now as a new version.
 
-    Each row names the refused row it stands for, and takes its place once: which row was fixed in which version is
-    written in the transaction of the version. Rows that are still faulty stay in quarantine as they are there. Rules of
-    the dataset as a whole are about what sources deliver, and don't hold here.
+    Each row takes the place of the refused row it names, once: that is written in the transaction of the version. Rows
+    still faulty stay in quarantine. Rules of the dataset as a whole are about what sources deliver, not about these.
 
     Parameters
     ----------
-    dataset : str
-        Its name.
+    dataset, actor : str
+        Its name; and who asks.
     file : path
         What `quarantine --export` wrote, mended: CSV or JSON Lines.
-    actor : str
-        Who asks.
     dry_run : bool
         Check all and write nothing.
     report : Report
@@ -74,12 +72,8 @@ def fix_quarantined(
 
     Raises
     ------
-    UnknownDatasetError, FileMissingError, UnreadableFileError, EmptyFileError, HeaderError
-        If there is no such dataset, or the file can't be used.
-    NothingFixedError
-        If no row can be taken.
-    DatasetChangedError
-        If somebody else fixed the same rows, or the contract changed, in between.
+    FeaturesError
+        If there is no such dataset, no row of the file can be taken, or somebody else was faster.
     """
     known = Dataset.objects.named(dataset)
     contract = agreed_contract(dataset, known, None, ColumnRoles(), None)
@@ -98,17 +92,20 @@ def fix_quarantined(
         still, reasons = staged.forget_refused(), reasons + staged.reasons
         if not staged.rows_valid:
             raise _nothing(rows, reasons)
-        number = last.number + 1 if last else 1
         if dry_run:
-            return _result(dataset, number, len(references), staged.rows_valid, reasons, created=False)
+            return _result(
+                dataset, last.number + 1 if last else 1, len(references), staged.rows_valid, reasons, created=False
+            )
         fixes = _fixes(known, references, {*unfit, *(row - 1 for row in still)})
-        beside = beside_rows(contract, staged, last, fixes=fixes)
-        report(80, "writing the rows")
-        try:
-            made = add_version(dataset, rows, staged, beside, actor=actor)
-        except IntegrityError as error:
-            raise DatasetChangedError(f"somebody else fixed rows of {rows.label} meanwhile; ask again") from error
+        made = _taken(rows, staged, beside_rows(contract, staged, last, fixes=fixes), dataset, actor)
         return _result(dataset, made.version, len(references), made.rows_valid, reasons, created=made.created)
+
+
+def _taken(rows: MendedRows, staged: Staging, beside: BesideRows, dataset: str, actor: str) -> IngestResult:
+    try:
+        return add_version(dataset, rows, staged, beside, actor=actor)
+    except IntegrityError as error:
+        raise DatasetChangedError(f"somebody else fixed rows of {rows.label} meanwhile; ask again") from error
 
 
 def _fixes(dataset: Dataset, references: list[tuple[int, int] | None], without: set[int]) -> list[tuple[int, int]]:

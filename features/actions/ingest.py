@@ -34,7 +34,7 @@ def ingest(
     now: datetime | None = None,
     report: Report = silent,
 ) -> IngestResult:
-    """Add files to a dataset as a new version.
+    """Add files to a dataset as a new version; the same bytes again are the same version.
 
     Parameters
     ----------
@@ -44,10 +44,8 @@ def ingest(
         CSV, Parquet or JSON Lines, with the same columns.
     read : ReadOptions, optional
         How to read the files.
-    roles : ColumnRoles, optional
-        What columns are for; on a known dataset it must agree with what is stored.
-    schema : mapping or sequence of mapping, optional
-        The contract, where it is not to be inferred.
+    roles, schema : ColumnRoles, mapping or sequence of mapping, optional
+        What columns are for, and the contract where it is not to be inferred; they must agree with what is stored.
     max_rejected : float, optional
         Share of faulty rows allowed, 0 to 1; by default the dataset's, then the installation's.
     source : str, optional
@@ -55,21 +53,18 @@ def ingest(
     dry_run : bool
         Check all and write nothing.
     now : datetime, optional
-        Against which the freshness of rows is measured; by default the clock.
+        Against which freshness is measured; by default the clock.
     report : Report
         Told how far it is.
 
     Returns
     -------
     IngestResult
-        The same version again where the same bytes were ingested before.
 
     Raises
     ------
-    FileMissingError, UnreadableFileError, EmptyFileError, HeaderError, ColumnsError, SchemaError, TooManyRejectedError
-        If the files can't be used, no row is valid, or more are faulty than allowed. Nothing is written.
-    DatasetRulesBrokenError, ContractNotApprovedError, DatasetChangedError
-        If the rows break rules of the dataset, its contract waits for approval, or somebody else was faster.
+    FeaturesError
+        Of many kinds: the files can't be used, rows or rules are not as they must be. Nothing is written.
     """
     report(0, "reading the bytes")
     rows = Files([Path(file) for file in files], read or ReadOptions(), source)

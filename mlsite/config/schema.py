@@ -152,6 +152,7 @@ class AlertsConfig(Section):
 class FeaturesConfig(Section):
     engine: Literal["duckdb", "polars", "dask", "spark"] = "duckdb"
     max_rejected: Share = 0.1
+    require_approval: bool = False
 
 
 class LogsConfig(Section):

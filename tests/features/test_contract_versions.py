@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from features.actions.approve_contract import approve_contract
@@ -72,13 +73,23 @@ def test_approval_needs_a_reason_and_the_contract_that_was_looked_at(made):
         approve_contract("d", number=2, reason="x", actor="user:bob")
 
 
-def test_rows_wait_for_approval_where_the_dataset_says_so(made, write):
-    # An edit counts as approved, so only a contract that was never touched waits.
-    Dataset.objects.update(quality_policy={"require_approval": True})
+def test_rows_wait_for_approval_where_the_installation_says_so(made, write, monkeypatch):
+    strict = settings.CONFIG.features.model_copy(update={"require_approval": True})
+    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"features": strict}))
     more = write("e.csv", "at,who,email,n\n2013-01-04T10:00:00Z,ann,,5\n")
     with pytest.raises(ContractNotApprovedError, match="contract 1 of 'd' waits for approval"):
         ingest("d", [more], actor="test")
     approve_contract("d", reason="fine", actor="user:bob")
+    assert ingest("d", [more], actor="test").created
+
+
+def test_a_dataset_may_say_otherwise_than_the_installation(made, write):
+    Dataset.objects.update(quality_policy={"require_approval": True})
+    more = write("e.csv", "at,who,email,n\n2013-01-04T10:00:00Z,ann,,5\n")
+    with pytest.raises(ContractNotApprovedError):
+        ingest("d", [more], actor="test")
+    # Who edits a contract has looked at it.
+    edit_contract("d", changes={"n.max": 100}, actor="user:bob")
     assert ingest("d", [more], actor="test").created
 
 
