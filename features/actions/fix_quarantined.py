@@ -82,11 +82,7 @@ def fix_quarantined(
     references = rows.references
     if seen := same_bytes(known, rows.fingerprint):
         return _result(dataset, seen.number, len(references), seen.rows_valid, Counter(), created=False)
-    unfit = unfit_references(known, references)
-    rows.left_out = set(unfit)
-    reasons = Counter(unfit.values())
-    if len(unfit) == len(references):
-        raise _nothing(rows, reasons)
+    reasons = _leave_out(rows, known)
     last = known.versions.order_by("-number").first()
     with checked_rows(rows, contract, last, report) as staged:
         still, reasons = staged.forget_refused(), reasons + staged.reasons
@@ -96,9 +92,18 @@ def fix_quarantined(
             return _result(
                 dataset, last.number + 1 if last else 1, len(references), staged.rows_valid, reasons, created=False
             )
-        fixes = _fixes(known, references, {*unfit, *(row - 1 for row in still)})
+        fixes = _fixes(known, references, {*rows.left_out, *(row - 1 for row in still)})
         made = _taken(rows, staged, beside_rows(contract, staged, last, fixes=fixes), dataset, actor)
         return _result(dataset, made.version, len(references), made.rows_valid, reasons, created=made.created)
+
+
+def _leave_out(rows: MendedRows, dataset: Dataset) -> Counter[str]:
+    unfit = unfit_references(dataset, rows.references)
+    rows.left_out = set(unfit)
+    reasons = Counter(unfit.values())
+    if len(unfit) == len(rows.references):
+        raise _nothing(rows, reasons)
+    return reasons
 
 
 def _taken(rows: MendedRows, staged: Staging, beside: BesideRows, dataset: str, actor: str) -> IngestResult:
