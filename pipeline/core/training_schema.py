@@ -35,12 +35,14 @@ def input_schema(columns: Columns, features: Features) -> list[dict[str, Any]]:
 
 def _input(column: Any, *, is_text: bool) -> dict[str, Any]:
     yes_no = column["dtype"] == "boolean"
+    # A time reaches the model as a number of its own making, which the bounds of the time say nothing about.
+    low, high = (None, None) if column["dtype"] == "timestamp" else (column.get("min"), column.get("max"))
     body = {
         "name": column["name"],
         "dtype": "string" if is_text else "number",
         "nullable": bool(column.get("nullable", True)),
-        "min": 0.0 if yes_no else column.get("min"),
-        "max": 1.0 if yes_no else column.get("max"),
+        "min": 0.0 if yes_no else low,
+        "max": 1.0 if yes_no else high,
     }
     allowed = column.get("allowed")
     return body | ({"allowed": list(allowed)} if allowed and not yes_no else {})
