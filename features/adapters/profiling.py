@@ -34,7 +34,8 @@ def profile_rows(path: Path, columns: Sequence[Column]) -> list[ColumnSummary]:
     """Return a summary of each column of a staged file; of columns about persons, counts alone."""
     sample, step = _sample(path, [column.name for column in columns if column.dtype in NUMBERS])
     found: list[ColumnSummary] = []
-    with duck(rows=staged(path), sample=sample) as connection:
+    tables = {"rows": staged(path)} | ({"sample": sample} if sample.num_columns else {})
+    with duck(**tables) as connection:
         for first in range(0, len(columns), COLUMNS_AT_ONCE):
             group = columns[first : first + COLUMNS_AT_ONCE]
             facts = _facts(connection, group)

@@ -85,6 +85,11 @@ def test_integers_at_the_ends_of_64_bits_have_a_profile(tmp_path):
     assert found.histogram["counts"] == [1]
 
 
+def test_texts_alone_have_a_profile(tmp_path):
+    columns = parse_columns([{"name": "s", "dtype": "string"}])
+    assert summaries(tmp_path, [{"s": "a"}, {"s": None}], columns)["s"].histogram["counts"] == [1]
+
+
 def test_the_first_and_last_times_have_a_profile(tmp_path):
     columns = parse_columns([{"name": "t", "dtype": "timestamp"}])
     ends = [datetime(1, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
