@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from features.adapters.policy import default_max_rejected
 from features.core.infer import ColumnGuess, guessed_columns
 from features.core.schema import Column, ColumnRoles, parse_columns, with_roles
 from features.core.sources import RowSource
+from features.core.times import check_zone
 from features.errors import EmptyFileError, HeaderError, SchemaError
 from features.ground.errors import bounded
 from features.models import Dataset
@@ -18,10 +19,11 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contract:
-    """A dataset's columns and its quality policy."""
+    """A dataset's columns, its quality policy, and the zone of times that name none."""
 
     columns: tuple[Column, ...]
     policy: dict[str, float] = field(default_factory=dict)
+    timezone: str = ""
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the columns as the dataset stores them."""
@@ -45,6 +47,7 @@ class Contract:
         return {
             "schema": self.as_json(),
             "quality_policy": self.policy,
+            "timezone": self.timezone,
             "entity_columns": [column.name for column in self.columns if column.role == "entity"],
             "timestamp_column": self._single("timestamp"),
             "known_at_column": self._single("known_at"),
@@ -61,6 +64,7 @@ def agreed_contract(
     rows: RowSource | None,
     roles: ColumnRoles,
     schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+    timezone: str = "",
 ) -> Contract:
     """Return the contract rows are checked against.
 
@@ -76,6 +80,8 @@ def agreed_contract(
         What the caller says the columns are for.
     schema : mapping or sequence of mapping or None
         A contract given by the caller.
+    timezone : str
+        Zone of times that name none, where the caller says it.
 
     Returns
     -------
@@ -88,15 +94,25 @@ def agreed_contract(
     """
     if not NAME.fullmatch(name):
         raise SchemaError(f"a dataset's name is 1 to 100 letters, digits, _ and -; got {bounded(repr(name))}")
+    check_zone(timezone)
     if known is not None:
-        stored = Contract(columns=known.columns(), policy=known.quality_policy)
+        stored = Contract(columns=known.columns(), policy=known.quality_policy, timezone=known.timezone)
         _check_agreement(name, stored, roles, schema)
-        return stored
+        return _in_zone(stored, timezone, name)
     if schema is not None:
-        return _given(schema, roles)
+        return _in_zone(_given(schema, roles), timezone, name)
     if rows is None:
         raise SchemaError(f"dataset {name!r} has no schema yet; give one with --schema")
-    return Contract(columns=with_roles(_inferred(rows), roles))
+    return Contract(columns=with_roles(_inferred(rows), roles), timezone=timezone)
+
+
+def _in_zone(contract: Contract, timezone: str, name: str) -> Contract:
+    if timezone in ("", contract.timezone):
+        return contract
+    if contract.timezone:
+        text = f"times without a zone are of {contract.timezone}, not {timezone}"
+        raise SchemaError(f"dataset {name!r} has a contract already: {text}", timezone=contract.timezone)
+    return replace(contract, timezone=timezone)
 
 
 def _given(schema: Mapping[str, Any] | Sequence[Mapping[str, Any]], roles: ColumnRoles) -> Contract:
@@ -105,7 +121,8 @@ def _given(schema: Mapping[str, Any] | Sequence[Mapping[str, Any]], roles: Colum
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise SchemaError(f"max_rejected is a share from 0 to 1; got {bounded(share)}")
     policy = {"max_rejected": float(share)} if "max_rejected" in body else {}
-    return Contract(columns=with_roles(parse_columns(body["columns"]), roles), policy=policy)
+    columns = with_roles(parse_columns(body["columns"]), roles)
+    return Contract(columns=columns, policy=policy, timezone=check_zone(str(body.get("timezone") or "")))
 
 
 def _inferred(rows: RowSource) -> tuple[Column, ...]:

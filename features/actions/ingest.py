@@ -7,16 +7,21 @@ from typing import Any
 
 from features.actions.add_version import IngestResult, add_version, as_result, preview, same_bytes
 from features.actions.contract import Contract, agreed_contract
+from features.adapters.disk import room_on_disk
 from features.adapters.generated import Generated
-from features.adapters.reading import Files, ReadOptions
+from features.adapters.reading import ReadOptions, opened_files
 from features.adapters.staging import Staging, staging
 from features.core.checks import RowChecker
+from features.core.coerce import Target
 from features.core.schema import ColumnRoles
-from features.core.sources import RowSource, check_columns, check_types
+from features.core.sources import RowSource, Told, check_columns, check_types, naive_times
+from features.core.times import NO_ZONE
 from features.errors import EmptyFileError, TooManyRejectedError
 from features.ground.errors import bounded
 from features.ground.progress import Report, silent
 from features.models import Dataset, DatasetVersion
+
+READING, AGREEING, CHECKING = "reading the bytes", "agreeing on the schema", "checking rows"
 
 
 def ingest(
@@ -27,6 +32,7 @@ def ingest(
     read: ReadOptions | None = None,
     roles: ColumnRoles | None = None,
     schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    timezone: str = "",
     max_rejected: float | None = None,
     source: str | None = None,
     dry_run: bool = False,
@@ -39,13 +45,15 @@ def ingest(
     dataset, actor : str
         Name, made by the first ingestion; and who asks.
     files : sequence of path
-        CSV, Parquet or JSON Lines, with the same columns.
+        CSV, Parquet or JSON Lines, plain or packed, or folders of them, with the same columns.
     read : ReadOptions, optional
         How to read the files.
     roles : ColumnRoles, optional
         What columns are for; on a known dataset it must agree with what is stored.
     schema : mapping or sequence of mapping, optional
         The contract, where it is not to be inferred.
+    timezone : str
+        Zone of times that name none, by its IANA name; without it they are refused.
     max_rejected : float, optional
         Share of faulty rows allowed, 0 to 1; by default the dataset's, then the installation's.
     source : str, optional
@@ -62,13 +70,27 @@ def ingest(
 
     Raises
     ------
-    FileMissingError, UnreadableFileError, EmptyFileError, HeaderError, ColumnsError, SchemaError, TooManyRejectedError
-        If the files can't be used, no row is valid, or more are faulty than allowed. Nothing is written.
+    FileMissingError, UnreadableFileError, EmptyFileError, InputTooLargeError, ReadOptionError
+        If the files can't be read.
+    HeaderError, ColumnsError, SchemaError, NaiveTimesError, TooManyRejectedError
+        If they hold other than the contract asks for, no row is valid, or more are faulty than allowed.
+    DiskFullError
+        If there is no room. Nothing is written in all these cases.
     """
-    report(0, "reading the bytes")
-    rows = Files([Path(file) for file in files], read or ReadOptions(), source)
-    wanted = Wanted(roles=roles or ColumnRoles(), schema=schema, max_rejected=max_rejected, dry_run=dry_run)
-    return _ingest(dataset, rows, wanted, actor=actor, report=report)
+    report(0, READING)
+    wanted = Wanted(
+        roles=roles or ColumnRoles(), schema=schema, timezone=timezone, max_rejected=max_rejected, dry_run=dry_run
+    )
+    with (
+        room_on_disk(dataset),
+        opened_files(
+            [Path(file) for file in files],
+            read or ReadOptions(),
+            source,
+            lambda share: report(int(share * 10), READING),
+        ) as rows,
+    ):
+        return _ingest(dataset, rows, wanted, actor=actor, report=report)
 
 
 def ingest_synthetic(
@@ -104,12 +126,13 @@ def ingest_synthetic(
     -------
     IngestResult
     """
-    wanted = Wanted(roles=ColumnRoles(), schema=schema, max_rejected=0.0, dry_run=dry_run)
+    wanted = Wanted(roles=ColumnRoles(), schema=schema, timezone="", max_rejected=0.0, dry_run=dry_run)
     known = Dataset.objects.filter(name=dataset).first() if schema is not None else Dataset.objects.named(dataset)
     contract = agreed_contract(dataset, known, None, wanted.roles, schema)
     last = DatasetVersion.objects.filter(dataset=known).order_by("-number").first() if known else None
     made = Generated(contract.columns, rows, seed, after=last.last_event_at if last else None)
-    return _ingest(dataset, made, wanted, actor=actor, report=report)
+    with room_on_disk(dataset):
+        return _ingest(dataset, made, wanted, actor=actor, report=report)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +141,7 @@ class Wanted:
 
     roles: ColumnRoles
     schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+    timezone: str
     max_rejected: float | None
     dry_run: bool
 
@@ -125,13 +149,14 @@ class Wanted:
 def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: Report) -> IngestResult:
     known = Dataset.objects.filter(name=name).first()
     found = rows.column_names()
-    report(10, "agreeing on the schema")
-    contract = agreed_contract(name, known, rows, wanted.roles, wanted.schema)
+    report(10, AGREEING)
+    told = Told(rows, lambda share: report(10 + int(15 * share), AGREEING))
+    contract = agreed_contract(name, known, told, wanted.roles, wanted.schema, wanted.timezone)
     check_columns(rows.label, found, contract.columns, ragged=rows.ragged)
     if seen := same_bytes(known, rows.fingerprint):
         return as_result(seen, created=False)
     with staging(contract.columns, rows.fingerprint) as staged:
-        _stage(rows, contract, staged, report)
+        _stage(Told(rows, lambda share: report(25 + int(50 * share), CHECKING)), contract, staged)
         _check_share(rows.label, staged, contract.allowed_share(wanted.max_rejected))
         if wanted.dry_run:
             return preview(name, known, staged)
@@ -139,14 +164,13 @@ def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: R
         return add_version(name, rows, contract, staged, actor=actor)
 
 
-def _stage(rows: RowSource, contract: Contract, staged: Staging, report: Report) -> None:
-    checker = RowChecker(contract.columns)
-    names = [column.name for column in contract.columns]
-    for place, chunk in enumerate(rows.chunks(names)):
+def _stage(rows: RowSource, contract: Contract, staged: Staging) -> None:
+    checker = RowChecker(contract.columns, contract.timezone)
+    dtypes = {column.name: column.dtype for column in contract.columns}
+    for chunk in rows.chunks(list(dtypes), Target(dtypes=dtypes, zone=contract.timezone)):
         if rows.typed:
-            check_types(rows.label, chunk.table.schema, contract.columns)
+            check_types(rows.label, chunk.table.schema, contract.columns, contract.timezone)
         staged.add(chunk, checker.check(chunk.table))
-        report(min(20 + 3 * place, 75), "checking rows")
     staged.close()
     if staged.rows_valid + staged.rows_rejected == 0:
         raise EmptyFileError(f"{rows.label} holds no row below its header; expected at least one")
@@ -156,6 +180,8 @@ def _check_share(label: str, staged: Staging, allowed: float) -> None:
     total = staged.rows_valid + staged.rows_rejected
     if staged.rows_valid and staged.rows_rejected <= allowed * total:
         return
+    if naive := sorted(column for column, rule in staged.by_column if rule == NO_ZONE):
+        raise naive_times(label, naive)
     worst = ", ".join(
         f"{column or 'row'} {rule} ({count})" for (column, rule), count in staged.by_column.most_common(5)
     )

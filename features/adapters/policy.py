@@ -2,8 +2,16 @@
 
 from django.conf import settings
 
+from features.adapters.unpacking import Limits
+
 
 def default_max_rejected() -> float:
     """Return the share of faulty rows allowed where the dataset says nothing."""
     share: float = settings.CONFIG.features.max_rejected
     return share
+
+
+def file_limits() -> Limits:
+    """Return how much an ingested file may hold."""
+    config = settings.CONFIG.features
+    return Limits(max_ratio=config.max_ratio, max_bytes=config.max_unpacked_mb << 20, max_cells=config.max_cells)

@@ -61,7 +61,7 @@ class Staging:
         if not faults:
             return
         places = np.array(sorted(faults))
-        texts = whole_rows(raw.table, places)
+        texts = whole_rows(raw.as_they_came(), places)
         listed = [faults[int(place)] for place in places]
         reasons = [[{"column": f.column, "rule": f.rule, "value": f.value} for f in found] for found in listed]
         for found in listed:

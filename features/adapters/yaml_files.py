@@ -26,7 +26,7 @@ def read_schema(path: Path) -> dict[str, Any]:
     if (
         not isinstance(body, dict)
         or not isinstance(body.get("columns"), list)
-        or body.keys() - {"columns", "max_rejected"}
+        or body.keys() - {"columns", "max_rejected", "timezone"}
     ):
         raise SchemaError(f"{path.name} must hold columns, a list, and may hold max_rejected; got {bounded(body)}")
     return body

@@ -11,11 +11,10 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from features.core.coerce import coerce
+from features.core.coerce import coerce, misfit_rules
 from features.core.schema import Column, arrow_schema
 from features.ground.errors import bounded
 
-RULES = {dtype: f"not_{dtype}" for dtype in ("integer", "number", "boolean", "timestamp")} | {"string": "not_text"}
 MISSING = "missing_value"
 
 
@@ -67,10 +66,12 @@ class RowChecker:
     ----------
     columns : sequence of Column
         The contract.
+    zone : str
+        Zone of times that name none; empty: they don't fit.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = tuple(columns)
+    def __init__(self, columns: Sequence[Column], zone: str = "") -> None:
+        self.columns, self.zone = tuple(columns), zone
         self.schema = arrow_schema(columns)
         self.constrained = [c.name for c in columns if not c.nullable or _checks(c)]
         self.frame_schema = pandera.DataFrameSchema(
@@ -96,9 +97,9 @@ class RowChecker:
         arrays, faults = [], []
         for column in self.columns:
             values = raw.column(column.name).combine_chunks()
-            typed, bad = coerce(values, column.dtype)
+            typed, bad = coerce(values, column.dtype, self.zone)
             arrays.append(typed)
-            faults += _misfits(values, np.flatnonzero(bad), column)
+            faults += _misfits(values, np.flatnonzero(bad), column, self.zone)
         table = pa.Table.from_arrays(arrays, schema=self.schema)
         broken = {(fault.row, fault.column) for fault in faults}
         # A value that doesn't fit was made null above: its one reason is that it doesn't fit.
@@ -137,11 +138,12 @@ def _fault(index: int, column: str, check: str, value: Any) -> Fault:
     return Fault(row=int(index), column=column, rule=MISSING if missing else check, value=shown)
 
 
-def _misfits(values: pa.Array, rows: npt.NDArray[np.intp], column: Column) -> list[Fault]:
-    shown = values.take(pa.array(rows)).to_pylist()
+def _misfits(values: pa.Array, rows: npt.NDArray[np.intp], column: Column, zone: str) -> list[Fault]:
+    found = values.take(pa.array(rows))
+    rules = misfit_rules(found, column.dtype, zone) if len(rows) else []
     return [
-        Fault(row=int(row), column=column.name, rule=RULES[column.dtype], value=bounded(str(value)))
-        for row, value in zip(rows, shown, strict=True)
+        Fault(row=int(row), column=column.name, rule=rule, value=bounded(str(value)))
+        for row, rule, value in zip(rows, rules, found.to_pylist(), strict=True)
     ]
 
 
