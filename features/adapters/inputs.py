@@ -85,7 +85,10 @@ def plain_files(
 
 
 def _share(told: Callable[[float], None], done: int, total: int) -> Callable[[int], None]:
-    return lambda size: told(min(1.0, (done + size) / total))
+    def of_all(size: int) -> None:
+        told(min(1.0, (done + size) / total))
+
+    return of_all
 
 
 def _named(path: Path) -> Iterator[_Named]:

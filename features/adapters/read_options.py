@@ -19,7 +19,7 @@ CSV_MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None")
 NO_QUOTE = "none"
 SIGNS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
 # Codecs of Python that are no encodings of files.
-NOT_OF_FILES = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"}
+NOT_OF_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,8 +82,8 @@ class ReadOptions:
 
 def _encoding(name: str) -> str:
     try:
-        found = codecs.lookup(name).name
-        b"".decode(name)
+        found = codecs.lookup(name).name.replace("_", "-")
+        "a".encode(name)
     except (LookupError, UnicodeError, ValueError):
         found = ""
     if not found or found in NOT_OF_FILES:

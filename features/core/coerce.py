@@ -16,7 +16,6 @@ BoolArray = npt.NDArray[np.bool_]
 PATTERNS: dict[str, str] = {
     "integer": r"^[+-]?0*[0-9]{1,19}$",
     "number": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$",
-    "boolean": r"^(?i:true|false)$",
 }
 # Databases store no text that holds it.
 NUL = "\x00"
@@ -222,4 +221,4 @@ def _holds(values: pa.Array, signs: bytes) -> bool:
         return False
     ends = np.frombuffer(values.buffers()[1], np.int32)[[values.offset, values.offset + len(values)]]
     text = bytes(memoryview(data)[ends[0] : ends[1]])
-    return any(sign in text for sign in (signs[place : place + 1] for place in range(len(signs))))
+    return any(sign in text for sign in signs)
