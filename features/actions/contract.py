@@ -98,20 +98,23 @@ def agreed_contract(
     if known is not None:
         stored = Contract(columns=known.columns(), policy=known.quality_policy, timezone=known.timezone)
         _check_agreement(name, stored, roles, schema)
-        return _in_zone(stored, timezone, name)
+        return _in_zone(stored, timezone, name, known=True)
     if schema is not None:
-        return _in_zone(_given(schema, roles), timezone, name)
+        return _in_zone(_given(schema, roles), timezone, name, known=False)
     if rows is None:
         raise SchemaError(f"dataset {name!r} has no schema yet; give one with --schema")
     return Contract(columns=with_roles(_inferred(rows), roles), timezone=timezone)
 
 
-def _in_zone(contract: Contract, timezone: str, name: str) -> Contract:
+def _in_zone(contract: Contract, timezone: str, name: str, *, known: bool) -> Contract:
     if timezone in ("", contract.timezone):
         return contract
     if contract.timezone:
         text = f"times without a zone are of {contract.timezone}, not {timezone}"
         raise SchemaError(f"dataset {name!r} has a contract already: {text}", timezone=contract.timezone)
+    if known:
+        text = f"dataset {name!r} has a contract already, which names no zone for times without one"
+        raise SchemaError(f"{text}; `schema {name} --set timezone={timezone}` names it", timezone="")
     return replace(contract, timezone=timezone)
 
 

@@ -76,9 +76,7 @@ def plain_files(
     done, plain = 0, list[PlainFile]()
     for each in named:
         for stream in streams(each.path, each.label, limits):
-            taken = _Taken(
-                stream, read, folder / str(len(plain)), lambda size, start=done: told((start + size) / total)
-            )
+            taken = _Taken(stream, read, folder / str(len(plain)), _share(told, done, total))
             plain.append(taken.plain(each))
         done += each.path.stat().st_size
     return plain

@@ -104,7 +104,11 @@ def test_text_of_other_encodings_is_understood(write, encoding):
 
 @pytest.mark.parametrize(
     ("encoding", "body", "byte"),
-    [("utf-8", b"a\nZ\xfcrich\n", 3), ("ascii", b"a\nZ\xfcrich\n", 3), ("utf-16", "a\nb\n".encode("utf-16") + b"x", 10)],
+    [
+        ("utf-8", b"a\nZ\xfcrich\n", 3),
+        ("ascii", b"a\nZ\xfcrich\n", 3),
+        ("utf-16", "a\nb\n".encode("utf-16") + b"x", 10),
+    ],
 )
 def test_another_encoding_than_said_names_the_byte(write, encoding, body, byte):
     with pytest.raises(UnreadableFileError, match=f"byte {byte} is not part of a character") as refused:
@@ -154,7 +158,11 @@ def test_a_folder_of_parquet_has_the_columns_its_folders_name(tmp_path):
     ingest("d", [root], actor="test")
     kinds = {column.name: column.dtype for column in Dataset.objects.get().columns()}
     assert kinds == {"x": "integer", "year": "integer", "month": "string", "day": "timestamp"}
-    assert [(row["x"], row["year"], row["month"]) for row in rows()] == [(1, 2023, "01"), (2, 2023, "01"), (3, 2024, "02")]
+    assert [(row["x"], row["year"], row["month"]) for row in rows()] == [
+        (1, 2023, "01"),
+        (2, 2023, "01"),
+        (3, 2024, "02"),
+    ]
     assert not ingest("d", [root], actor="test").created
 
 
@@ -173,7 +181,7 @@ def test_folders_that_can_not_be_taken_whole(tmp_path):
         ingest("d", [root], actor="test")
     pq.write_table(pa.table({"x": [1]}), root / "a.parquet")
     (root / "b.parquet").symlink_to(root / "a.parquet")
-    with pytest.raises(UnreadableFileError, match="holds a symbolic link, b.parquet"):
+    with pytest.raises(UnreadableFileError, match=r"holds a symbolic link, b\.parquet"):
         ingest("d", [root], actor="test")
     (root / "b.parquet").unlink()
     (root / "x=1").mkdir()
@@ -224,7 +232,11 @@ def test_a_parquet_file_that_holds_far_more_than_it_is(tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(pa.list_(pa.int64()), [1]), (pa.struct([("y", pa.int64())]), {"y": 1}), (pa.map_(pa.string(), pa.int64()), [("k", 1)])],
+    [
+        (pa.list_(pa.int64()), [1]),
+        (pa.struct([("y", pa.int64())]), {"y": 1}),
+        (pa.map_(pa.string(), pa.int64()), [("k", 1)]),
+    ],
 )
 def test_nested_columns_are_named(tmp_path, kind, value):
     pq.write_table(pa.table({"ok": [1], "deep": pa.array([value], kind)}), tmp_path / "n.parquet")
