@@ -40,6 +40,11 @@ class Block:
     data: bytes
     end: int
 
+    @property
+    def start(self) -> int:
+        """Return the byte of the file it begins at."""
+        return self.end - len(self.data)
+
 
 def first_row(path: Path, dialect: Dialect) -> tuple[bytes, int]:
     """Return a file's first row that isn't blank, and how many bytes it and all before it take."""

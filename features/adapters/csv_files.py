@@ -6,9 +6,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,13 @@ import pyarrow.csv
 
 from features.adapters.csv_blocks import Block, Dialect, blocks, first_row
 from features.core.coerce import Target, coerced_table
+from features.core.infer import ColumnGuess
 from features.core.sources import Malformed, RawChunk
 from features.errors import EmptyFileError, HeaderError
 from features.ground.errors import bounded
 
 WORKERS = min(4, os.cpu_count() or 1)
+KEPT_BYTES = 192 << 20
 OTHER_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 WRONG_SIZE = "wrong_number_of_fields"
 
@@ -72,26 +74,64 @@ def _check_delimiter(label: str, first: list[str], names: list[str], dialect: Di
         raise HeaderError(f"{text}: {bounded(first[0], 80)!r}; name what separates with --delimiter", file=label)
 
 
-def csv_chunks(file: CsvFile, target: Target | None, *, before: int) -> Iterator[RawChunk]:
-    """Yield a CSV file's rows; those with too few or too many fields are malformed."""
-    size = file.path.stat().st_size
-    found = blocks(file.path, file.dialect, file.start)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for block, (table, bad) in _ahead(pool, partial(_parsed, file, target), found):
-            numbers = [row.number for row in bad]
-            rows = _row_numbers(before, table.num_rows, numbers)
-            malformed = [Malformed(row=before + row.number, rule=WRONG_SIZE, text=row.text) for row in bad]
-            before += table.num_rows + len(bad)
-            yield RawChunk(
-                table=table,
-                rows=rows,
-                malformed=malformed,
-                share=block.end / size,
-                text=partial(_text, file, block) if target else None,
-            )
+class CsvRows:
+    """A CSV file's rows, to be read several times: what the first time typed is kept for the second, up to a limit.
+
+    The first time nobody has said yet what the columns are to become, and what they hold is inferred; the second time
+    it is checked, mostly against the very types that were guessed from the first block.
+    """
+
+    def __init__(self, file: CsvFile) -> None:
+        self.file = file
+        self.guess: Target | None = None
+        self.kept: deque[RawChunk] = deque()
+        self.kept_end = self.kept_rows = 0
+
+    def chunks(self, target: Target | None, *, before: int) -> Iterator[RawChunk]:
+        """Yield the rows; those with too few or too many fields are malformed."""
+        start, usable = self.file.start, target is not None and self._fits(target)
+        if usable:
+            start, before = self.kept_end, self.kept_rows
+        while usable and self.kept:
+            yield self.kept.popleft()
+        self.kept.clear()
+        found = blocks(self.file.path, self.file.dialect, start)
+        if target is None:
+            first = next(found, None)
+            found = chain(() if first is None else (first,), found)
+            self.guess = _guess(_text(self.file, first)) if first is not None else None
+        yield from self._read(found, target, before)
+
+    def _fits(self, target: Target) -> bool:
+        # What counts as a time without its zone depends on the zone: only what has one is the same for all.
+        return bool(self.kept) and self.guess is not None and target == self.guess
+
+    def _read(self, found: Iterable[Block], target: Target | None, before: int) -> Iterator[RawChunk]:
+        size, left = self.file.path.stat().st_size, KEPT_BYTES if target is None else 0
+        with ThreadPoolExecutor(WORKERS) as pool:
+            work = partial(_parsed, self.file, target or self.guess)
+            for block, (table, bad, typed) in _ahead(pool, work, found):
+                numbers = [row.number for row in bad]
+                chunk = RawChunk(
+                    table=table,
+                    rows=_row_numbers(before, table.num_rows, numbers),
+                    malformed=[Malformed(row=before + row.number, rule=WRONG_SIZE, text=row.text) for row in bad],
+                    share=block.end / size,
+                )
+                before += table.num_rows + len(bad)
+                fast = chunk if typed is None else replace(chunk, table=typed, text=partial(_text, self.file, block))
+                left -= fast.table.nbytes
+                if left > 0:
+                    self.kept.append(
+                        replace(fast, text=fast.text and partial(_again, self.file, block.start, block.end))
+                    )
+                    self.kept_end, self.kept_rows = block.end, before
+                else:
+                    left = 0
+                yield chunk if target is None else fast
 
 
-Parsed = tuple[pa.Table, list[pyarrow.csv.InvalidRow]]
+Parsed = tuple[pa.Table, list[pyarrow.csv.InvalidRow], pa.Table | None]
 
 
 def _ahead(
@@ -112,16 +152,29 @@ def _ahead(
             future.cancel()
 
 
+def _guess(table: pa.Table) -> Target:
+    guesses = [ColumnGuess(name) for name in table.column_names]
+    for guess in guesses:
+        guess.update(table.column(guess.name).combine_chunks())
+    return Target(dtypes={guess.name: guess.column().dtype for guess in guesses})
+
+
 def _parsed(file: CsvFile, target: Target | None, block: Block) -> Parsed:
     table, bad = _read(file, block)
-    return (coerced_table(table, target) or table if target else table), bad
+    return table, bad, coerced_table(table, target) if target else None
 
 
 def _text(file: CsvFile, block: Block) -> pa.Table:
     return _read(file, block)[0]
 
 
-def _read(file: CsvFile, block: Block) -> Parsed:
+def _again(file: CsvFile, start: int, end: int) -> pa.Table:
+    with file.path.open("rb") as opened:
+        opened.seek(start)
+        return _text(file, Block(data=opened.read(end - start), end=end))
+
+
+def _read(file: CsvFile, block: Block) -> tuple[pa.Table, list[pyarrow.csv.InvalidRow]]:
     """Parse a block as text; one thread, as only then malformed rows are numbered."""
     bad: list[pyarrow.csv.InvalidRow] = []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from features.adapters.csv_blocks import Dialect
-from features.adapters.csv_files import CsvFile, csv_chunks, csv_file
+from features.adapters.csv_files import CsvRows, csv_file
 from features.adapters.hive import partition_types
 from features.adapters.inputs import PlainFile, plain_files
 from features.adapters.json_lines import json_chunks, json_names
@@ -47,6 +47,7 @@ class Files:
     def __init__(self, files: Sequence[PlainFile], read: ReadOptions, label: str) -> None:
         self.files, self.read, self.label = list(files), read, label
         self.limits = file_limits()
+        self._opened: dict[Path, CsvRows] = {}
         formats = {file.format for file in files}
         self.typed, self.ragged = formats == {"parquet"}, formats == {"jsonl"}
         self.fingerprint = digest({"files": [file.sha256 for file in files], "read": self._how()})
@@ -85,14 +86,18 @@ class Files:
 
     def _names(self, file: PlainFile) -> list[str]:
         if file.format == "csv":
-            return list(self._csv(file).names)
+            return list(self._csv(file).file.names)
         if file.format == "jsonl":
             return json_names(file)
         return [*parquet_schema(file, self.limits).names, *file.partition]
 
-    def _csv(self, file: PlainFile) -> CsvFile:
-        missing, dialect = self.read.missing("csv"), self._dialect(file)
-        return csv_file(file.path, self.read.columns, missing, dialect, header=self.read.header, label=file.label)
+    def _csv(self, file: PlainFile) -> CsvRows:
+        if file.path not in self._opened:
+            missing, dialect = self.read.missing("csv"), self._dialect(file)
+            names, header = self.read.columns, self.read.header
+            found = csv_file(file.path, names, missing, dialect, header=header, label=file.label)
+            self._opened[file.path] = CsvRows(found)
+        return self._opened[file.path]
 
     @cached_property
     def _partitions(self) -> dict[str, pa.DataType]:
@@ -123,7 +128,7 @@ class Files:
         self, file: PlainFile, columns: Sequence[str], target: Target | None, before: int
     ) -> Iterator[RawChunk]:
         if file.format == "csv":
-            return csv_chunks(self._csv(file), target, before=before)
+            return self._csv(file).chunks(target, before=before)
         missing = self.read.missing(file.format)
         if file.format == "jsonl":
             return json_chunks(file, columns, missing, before=before)
