@@ -24,7 +24,6 @@ def ingest_files(context: RunContext) -> dict[str, Any]:
         read=ReadOptions(**_tuples(asked.get("read", {}))),
         roles=ColumnRoles(**_tuples(asked.get("roles", {}))),
         schema=asked.get("schema"),
-        timezone=asked.get("timezone", ""),
         max_rejected=asked.get("max_rejected"),
         source=asked.get("source"),
         report=context.report,

@@ -64,7 +64,6 @@ def agreed_contract(
     rows: RowSource | None,
     roles: ColumnRoles,
     schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
-    timezone: str = "",
 ) -> Contract:
     """Return the contract rows are checked against.
 
@@ -75,13 +74,11 @@ def agreed_contract(
     known : Dataset or None
         The dataset, where it is there already.
     rows : RowSource or None
-        Where a contract can be inferred from.
+        Where a contract can be inferred from, and what zone its times are said to be of.
     roles : ColumnRoles
         What the caller says the columns are for.
     schema : mapping or sequence of mapping or None
         A contract given by the caller.
-    timezone : str
-        Zone of times that name none, where the caller says it.
 
     Returns
     -------
@@ -94,7 +91,7 @@ def agreed_contract(
     """
     if not NAME.fullmatch(name):
         raise SchemaError(f"a dataset's name is 1 to 100 letters, digits, _ and -; got {bounded(repr(name))}")
-    check_zone(timezone)
+    timezone = check_zone(rows.timezone if rows else "")
     if known is not None:
         stored = Contract(columns=known.columns(), policy=known.quality_policy, timezone=known.timezone)
         _check_agreement(name, stored, roles, schema)

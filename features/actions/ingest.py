@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,6 @@ def ingest(
     read: ReadOptions | None = None,
     roles: ColumnRoles | None = None,
     schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    timezone: str = "",
     max_rejected: float | None = None,
     source: str | None = None,
     dry_run: bool = False,
@@ -48,12 +48,8 @@ def ingest(
         CSV, Parquet or JSON Lines, plain or packed, or folders of them, with the same columns.
     read : ReadOptions, optional
         How to read the files.
-    roles : ColumnRoles, optional
-        What columns are for; on a known dataset it must agree with what is stored.
-    schema : mapping or sequence of mapping, optional
-        The contract, where it is not to be inferred.
-    timezone : str
-        Zone of times that name none, by its IANA name; without it they are refused.
+    roles, schema : ColumnRoles, mapping or sequence of mapping, optional
+        What columns are for, and the contract where it is not to be inferred; they must agree with what is stored.
     max_rejected : float, optional
         Share of faulty rows allowed, 0 to 1; by default the dataset's, then the installation's.
     source : str, optional
@@ -70,27 +66,18 @@ def ingest(
 
     Raises
     ------
-    FileMissingError, UnreadableFileError, EmptyFileError, InputTooLargeError, ReadOptionError
-        If the files can't be read.
-    HeaderError, ColumnsError, SchemaError, NaiveTimesError, TooManyRejectedError
-        If they hold other than the contract asks for, no row is valid, or more are faulty than allowed.
-    DiskFullError
-        If there is no room. Nothing is written in all these cases.
+    FeaturesError
+        Of many kinds: files, rows or rules are not what they must be, or there is no room. Nothing is written.
     """
     report(0, READING)
-    wanted = Wanted(
-        roles=roles or ColumnRoles(), schema=schema, timezone=timezone, max_rejected=max_rejected, dry_run=dry_run
-    )
-    with (
-        room_on_disk(dataset),
-        opened_files(
-            [Path(file) for file in files],
-            read or ReadOptions(),
-            source,
-            lambda share: report(int(share * 10), READING),
-        ) as rows,
-    ):
+    wanted = Wanted(roles=roles or ColumnRoles(), schema=schema, max_rejected=max_rejected, dry_run=dry_run)
+    paths, told = [Path(file) for file in files], partial(_told, report)
+    with room_on_disk(dataset), opened_files(paths, read or ReadOptions(), source, told) as rows:
         return _ingest(dataset, rows, wanted, actor=actor, report=report)
+
+
+def _told(report: Report, share: float) -> None:
+    report(int(share * 10), READING)
 
 
 def ingest_synthetic(
@@ -126,7 +113,7 @@ def ingest_synthetic(
     -------
     IngestResult
     """
-    wanted = Wanted(roles=ColumnRoles(), schema=schema, timezone="", max_rejected=0.0, dry_run=dry_run)
+    wanted = Wanted(roles=ColumnRoles(), schema=schema, max_rejected=0.0, dry_run=dry_run)
     known = Dataset.objects.filter(name=dataset).first() if schema is not None else Dataset.objects.named(dataset)
     contract = agreed_contract(dataset, known, None, wanted.roles, schema)
     last = DatasetVersion.objects.filter(dataset=known).order_by("-number").first() if known else None
@@ -141,7 +128,6 @@ class Wanted:
 
     roles: ColumnRoles
     schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
-    timezone: str
     max_rejected: float | None
     dry_run: bool
 
@@ -151,7 +137,7 @@ def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: R
     found = rows.column_names()
     report(10, AGREEING)
     told = Told(rows, lambda share: report(10 + int(15 * share), AGREEING))
-    contract = agreed_contract(name, known, told, wanted.roles, wanted.schema, wanted.timezone)
+    contract = agreed_contract(name, known, told, wanted.roles, wanted.schema)
     check_columns(rows.label, found, contract.columns, ragged=rows.ragged)
     if seen := same_bytes(known, rows.fingerprint):
         return as_result(seen, created=False)

@@ -21,6 +21,7 @@ class Generated:
 
     typed = True
     ragged = False
+    timezone = ""
 
     def __init__(self, columns: Sequence[Column], rows: int, seed: int, after: datetime | None) -> None:
         if not 1 <= rows <= MAX_ROWS:

@@ -43,6 +43,9 @@ class ReadOptions:
         The sign around a CSV field that holds others, or none.
     encoding : str
         Of CSV and JSON Lines, by Python's name.
+    timezone : str
+        Zone of times that name none, by its IANA name; without it they are refused. It is the dataset's from its
+        first rows on.
     """
 
     format: Format | None = None
@@ -52,6 +55,7 @@ class ReadOptions:
     delimiter: str = ""
     quote: str = '"'
     encoding: str = "utf-8"
+    timezone: str = ""
 
     def checked(self) -> "ReadOptions":
         """Return the same in the one way it is written.

@@ -45,7 +45,7 @@ class Files:
     """One or more files of one format, as a source of rows."""
 
     def __init__(self, files: Sequence[PlainFile], read: ReadOptions, label: str) -> None:
-        self.files, self.read, self.label = list(files), read, label
+        self.files, self.read, self.label, self.timezone = list(files), read, label, read.timezone
         self.limits = file_limits()
         self._opened: dict[Path, CsvRows] = {}
         formats = {file.format for file in files}

@@ -57,12 +57,14 @@ class RowSource(Protocol):
     """Rows to ingest: a file, several, or generated ones.
 
     `typed` rows have columns of one type throughout; `ragged` rows have each their own columns, as objects do.
+    `timezone` is said to be that of times which name none.
     """
 
     label: str
     typed: bool
     ragged: bool
     fingerprint: str
+    timezone: str
 
     def column_names(self) -> Sequence[str]:
         """Return the names of the columns the rows have."""
@@ -89,7 +91,8 @@ class Told:
 
     def __init__(self, rows: RowSource, told: Callable[[float], None]) -> None:
         self.rows, self.told = rows, told
-        self.label, self.typed, self.ragged, self.fingerprint = rows.label, rows.typed, rows.ragged, rows.fingerprint
+        self.label, self.typed, self.ragged = rows.label, rows.typed, rows.ragged
+        self.fingerprint, self.timezone = rows.fingerprint, rows.timezone
 
     def column_names(self) -> Sequence[str]:
         """Return the names of the columns the rows have."""

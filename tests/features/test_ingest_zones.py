@@ -9,6 +9,7 @@ import pytest
 
 from features.actions.ingest import ingest
 from features.adapters.delta import read_quarantine, read_table
+from features.adapters.reading import ReadOptions
 from features.core.coerce import coerce, misfit_rules
 from features.errors import NaiveTimesError, SchemaError, TooManyRejectedError
 from features.models import Dataset, DatasetVersion
@@ -52,7 +53,7 @@ def as_parquet(folder, rows, unit="ms"):
 
 @pytest.mark.parametrize("written", [as_csv, as_json, as_parquet])
 def test_local_times_are_instants_to_the_edges_of_summer_time(tmp_path, written):
-    added = ingest("d", [written(tmp_path, NAIVE)], actor="test", timezone=ZONE, max_rejected=0.5)
+    added = ingest("d", [written(tmp_path, NAIVE)], actor="test", read=ReadOptions(timezone=ZONE), max_rejected=0.5)
     assert Dataset.objects.get().timezone == ZONE
     stored = {
         row["n"]: row["at"].isoformat()
@@ -83,26 +84,26 @@ def test_a_zone_said_by_the_contract_holds_for_what_comes_later(tmp_path):
     contract = {"columns": columns, "timezone": ZONE}
     ingest("d", [as_csv(tmp_path, NAIVE[:1])], actor="test", schema=contract)
     ingest("d", [as_json(tmp_path, NAIVE[5:6])], actor="test")
-    ingest("d", [as_csv(tmp_path, NAIVE[4:5])], actor="test", timezone=ZONE)
+    ingest("d", [as_csv(tmp_path, NAIVE[4:5])], actor="test", read=ReadOptions(timezone=ZONE))
     with pytest.raises(SchemaError, match="times without a zone are of America/New_York, not UTC"):
-        ingest("d", [as_csv(tmp_path, NAIVE[6:7])], actor="test", timezone="UTC")
+        ingest("d", [as_csv(tmp_path, NAIVE[6:7])], actor="test", read=ReadOptions(timezone="UTC"))
 
 
 def test_a_zone_is_not_put_under_a_dataset_that_refused_such_times(tmp_path):
     ingest("d", [as_csv(tmp_path, [{"n": 1, "at": "2024-01-01T00:00:00Z"}])], actor="test")
     with pytest.raises(SchemaError, match="names no zone"):
-        ingest("d", [as_csv(tmp_path, NAIVE[:1])], actor="test", timezone=ZONE)
+        ingest("d", [as_csv(tmp_path, NAIVE[:1])], actor="test", read=ReadOptions(timezone=ZONE))
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "+02:00", "EST5EDT4"])
 def test_a_zone_nobody_knows(tmp_path, zone):
     with pytest.raises(SchemaError, match="IANA"):
-        ingest("d", [as_csv(tmp_path, NAIVE)], actor="test", timezone=zone)
+        ingest("d", [as_csv(tmp_path, NAIVE)], actor="test", read=ReadOptions(timezone=zone))
 
 
 def test_times_with_a_zone_are_what_they_say_whatever_the_dataset_names(tmp_path):
     rows = [{"n": 0, "at": "2024-07-01T00:00:00Z"}, {"n": 1, "at": "2024-07-01T00:00:00+0530"}]
-    ingest("d", [as_csv(tmp_path, rows)], actor="test", timezone=ZONE)
+    ingest("d", [as_csv(tmp_path, rows)], actor="test", read=ReadOptions(timezone=ZONE))
     found = read_table("d", 0)["at"].to_pylist()
     assert [at.isoformat() for at in found] == ["2024-07-01T00:00:00+00:00", "2024-06-30T18:30:00+00:00"]
 

@@ -56,13 +56,12 @@ class Command(ActionCommand):
             if made is not None:
                 return ingest_synthetic(options["dataset"], made, seed=options["seed"], report=report, **common)
             how = {"read": _read(options), "roles": _roles(options), "max_rejected": options["max_rejected"]}
-            how["timezone"] = options["timezone"]
             return ingest(options["dataset"], files, report=report, **how, **common)
 
 
 def _read(options: dict[str, Any]) -> ReadOptions:
     na = tuple(options["na"]) if options["na"] else None
-    said = {key: options[key] for key in ("format", "columns", "delimiter", "quote", "encoding")}
+    said = {key: options[key] for key in ("format", "columns", "delimiter", "quote", "encoding", "timezone")}
     return ReadOptions(header=not options["no_header"], na=na, **said)
 
 
