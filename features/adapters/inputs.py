@@ -163,8 +163,9 @@ class _Taken:
         pending = len(decoder.getstate()[0])
         try:
             return decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            place = done - pending + error.start
+        except UnicodeError as error:
+            # Text without the mark UTF-16 begins with is refused without a place.
+            place = done - pending + (error.start if isinstance(error, UnicodeDecodeError) else 0)
             said = UTF_8.upper() if self.read.encoding == UTF_8 else self.read.encoding
             looks = "utf-16" if done == 0 and block[:2] in UTF_16_MARKS else "latin-1"
             text = f"{self.stream.name} is not {said}: byte {place} is not part of a character"
