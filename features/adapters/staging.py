@@ -92,6 +92,6 @@ def staging(columns: Sequence[Column], fingerprint: str) -> Iterator[Staging]:
 @contextmanager
 def staged_rows(path: Path) -> Iterator[pa.RecordBatchReader]:
     """Read a staged file batch by batch."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+    with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
         batches = (file.get_batch(place) for place in range(file.num_record_batches))
         yield pa.RecordBatchReader.from_batches(file.schema, batches)
