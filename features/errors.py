@@ -6,6 +6,8 @@ from features.ground.errors import (
     InvalidInputError,
     NotFoundError,
     RefusedError,
+    TooLargeError,
+    UnavailableError,
 )
 
 
@@ -43,6 +45,30 @@ class UnreadableFileError(FeaturesError, InvalidInputError):
     """The file's bytes are not what its format asks for."""
 
     code = "unreadable_file"
+
+
+class ReadOptionError(FeaturesError, InvalidInputError):
+    """An option of how files are to be read makes no sense."""
+
+    code = "bad_read_option"
+
+
+class InputTooLargeError(FeaturesError, TooLargeError):
+    """A file, a row of it or what it unpacks to is over a limit."""
+
+    code = "input_too_large"
+
+
+class NaiveTimesError(FeaturesError, InvalidInputError):
+    """Times name no zone, and the dataset names none for them."""
+
+    code = "naive_timestamps"
+
+
+class DiskFullError(FeaturesError, UnavailableError):
+    """The disk is full; nothing was kept of what was begun."""
+
+    code = "disk_full"
 
 
 class EmptyFileError(FeaturesError, InvalidInputError):

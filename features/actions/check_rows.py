@@ -11,17 +11,18 @@ from features.adapters.staging import Staging, staging
 from features.adapters.table_rows import stored_rows
 from features.adapters.uniqueness import IntArray, repeated_rows
 from features.core.checks import RowChecker
+from features.core.coerce import Target
 from features.core.contract import Contract
 from features.core.dataset_rules import BrokenRule, broken_dataset_rules
-from features.core.sources import RowSource, check_types
+from features.core.sources import RowSource, check_types, naive_times
+from features.core.times import NO_ZONE
 from features.errors import DatasetRulesBrokenError, EmptyFileError, TooManyRejectedError
 from features.ground.errors import bounded
-from features.ground.progress import Report
 from features.models import DatasetVersion
 
 
 @contextmanager
-def checked_rows(rows: RowSource, contract: Contract, last: DatasetVersion | None, report: Report) -> Iterator[Staging]:
+def checked_rows(rows: RowSource, contract: Contract, last: DatasetVersion | None) -> Iterator[Staging]:
     """Give the rows, checked and staged on disk, until the block ends.
 
     Whether a value is unique is known only once all rows have been seen: where some are not, the rows are read again,
@@ -35,8 +36,6 @@ def checked_rows(rows: RowSource, contract: Contract, last: DatasetVersion | Non
         What they must meet.
     last : DatasetVersion or None
         The newest version of their dataset, whose values count where a column is unique.
-    report : Report
-        Told how far it is.
 
     Returns
     -------
@@ -48,25 +47,24 @@ def checked_rows(rows: RowSource, contract: Contract, last: DatasetVersion | Non
         If there is no row, or typed columns are not those of the contract.
     """
     with staging(contract.columns, rows.fingerprint) as staged:
-        _stage(rows, contract, staged, report, {})
+        _stage(rows, contract, staged, {})
         stored = stored_rows(last.dataset.name, last.delta_version) if last and staged.unique else None
         repeated = repeated_rows(staged, stored)
         if not repeated:
             yield staged
             return
     with staging(contract.columns, rows.fingerprint) as staged:
-        _stage(rows, contract, staged, report, repeated)
+        _stage(rows, contract, staged, repeated)
         yield staged
 
 
-def _stage(rows: RowSource, contract: Contract, staged: Staging, report: Report, repeated: dict[str, IntArray]) -> None:
-    checker = RowChecker(contract.columns, repeated)
-    names = [column.name for column in contract.columns]
-    for place, chunk in enumerate(rows.chunks(names)):
+def _stage(rows: RowSource, contract: Contract, staged: Staging, repeated: dict[str, IntArray]) -> None:
+    checker = RowChecker(contract.columns, repeated, contract.timezone)
+    dtypes = {column.name: column.dtype for column in contract.columns}
+    for chunk in rows.chunks(list(dtypes), Target(dtypes=dtypes, zone=contract.timezone)):
         if rows.typed:
-            check_types(rows.label, chunk.table.schema, contract.columns)
+            check_types(rows.label, chunk.table.schema, contract.columns, contract.timezone)
         staged.add(chunk, checker.check(chunk.table, chunk.rows))
-        report(min(20 + 3 * place, 75), "checking rows")
     staged.close()
     if staged.rows_valid + staged.rows_rejected == 0:
         raise EmptyFileError(f"{rows.label} holds no row below its header; expected at least one")
@@ -88,13 +86,15 @@ def check_share(label: str, staged: Staging, contract: Contract, asked: float | 
 
     Raises
     ------
-    TooManyRejectedError
-        Naming the most frequent reasons.
+    NaiveTimesError, TooManyRejectedError
+        Naming the columns whose times name no zone, or the most frequent reasons.
     """
     allowed = allowed_share(contract, asked)
     total = staged.rows_valid + staged.rows_rejected
     if staged.rows_valid and staged.rows_rejected <= allowed * total:
         return
+    if naive := sorted(column for column, rule in staged.by_column if rule == NO_ZONE):
+        raise naive_times(label, naive)
     worst = ", ".join(
         f"{column or 'row'} {rule} ({count})" for (column, rule), count in staged.by_column.most_common(5)
     )

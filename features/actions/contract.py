@@ -11,6 +11,7 @@ from features.core.infer import ColumnGuess, guessed_columns
 from features.core.inference_report import inference_report
 from features.core.schema import ColumnRoles, with_roles
 from features.core.sources import RowSource
+from features.core.times import check_zone
 from features.errors import ContractNotApprovedError, EmptyFileError, HeaderError, SchemaError
 from features.ground.errors import bounded
 from features.models import ContractVersion, Dataset
@@ -78,7 +79,7 @@ def agreed_contract(
     known : Dataset or None
         The dataset, where it is there already.
     rows : RowSource or None
-        Where a contract can be inferred from.
+        Where a contract can be inferred from, and what zone its times are said to be of.
     roles : ColumnRoles
         What the caller says the columns are for.
     schema : mapping or sequence of mapping or None
@@ -97,16 +98,29 @@ def agreed_contract(
     """
     if not NAME.fullmatch(name):
         raise SchemaError(f"a dataset's name is 1 to 100 letters, digits, _ and -; got {bounded(repr(name))}")
+    timezone = check_zone(rows.timezone if rows else "")
     if known is not None:
         stored = stored_contract(known)
         _check_agreement(name, stored, roles, schema)
         _check_approved(known)
-        return stored
+        return _in_zone(stored, timezone, name, known=True)
     if schema is not None:
-        return _given(schema, roles)
+        return _in_zone(_given(schema, roles), timezone, name, known=False)
     if rows is None:
         raise SchemaError(f"dataset {name!r} has no schema yet; give one with --schema")
-    return _inferred(rows, roles)
+    return replace(_inferred(rows, roles), timezone=timezone)
+
+
+def _in_zone(contract: Contract, timezone: str, name: str, *, known: bool) -> Contract:
+    if timezone in ("", contract.timezone):
+        return contract
+    if contract.timezone:
+        text = f"times without a zone are of {contract.timezone}, not {timezone}"
+        raise SchemaError(f"dataset {name!r} has a contract already: {text}", timezone=contract.timezone)
+    if known:
+        text = f"dataset {name!r} has a contract already, which names no zone for times without one"
+        raise SchemaError(f"{text}; `schema {name} --set timezone={timezone}` names it", timezone="")
+    return replace(contract, timezone=timezone)
 
 
 def _given(schema: Given, roles: ColumnRoles) -> Contract:

@@ -84,7 +84,7 @@ def fix_quarantined(
         return _result(dataset, seen.number, len(references), seen.rows_valid, Counter(), created=False)
     reasons = _leave_out(rows, known)
     last = known.versions.order_by("-number").first()
-    with checked_rows(rows, contract, last, report) as staged:
+    with checked_rows(rows, contract, last) as staged:
         still, reasons = staged.forget_refused(), reasons + staged.reasons
         if not staged.rows_valid:
             raise _nothing(rows, reasons)

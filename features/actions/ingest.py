@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from features.actions.add_version import IngestResult, add_version, as_result, p
 from features.actions.beside_rows import beside_rows
 from features.actions.check_rows import check_rules, check_share, checked_rows
 from features.actions.contract import agreed_contract
+from features.adapters.disk import room_on_disk
 from features.adapters.generated import Generated
-from features.adapters.reading import Files, ReadOptions
+from features.adapters.reading import ReadOptions, opened_files
 from features.core.schema import ColumnRoles
-from features.core.sources import RowSource, check_columns
+from features.core.sources import RowSource, Told, check_columns
 from features.ground.progress import Report, silent
 from features.models import Dataset, DatasetVersion
+
+READING, AGREEING, CHECKING = "reading the bytes", "agreeing on the schema", "checking rows"
 
 
 def ingest(
@@ -34,14 +38,14 @@ def ingest(
     now: datetime | None = None,
     report: Report = silent,
 ) -> IngestResult:
-    """Add files to a dataset as a new version; the same bytes again are the same version.
+    """Add files to a dataset as a new version.
 
     Parameters
     ----------
     dataset, actor : str
         Name, made by the first ingestion; and who asks.
     files : sequence of path
-        CSV, Parquet or JSON Lines, with the same columns.
+        CSV, Parquet or JSON Lines, plain or packed, or folders of them, with the same columns.
     read : ReadOptions, optional
         How to read the files.
     roles, schema : ColumnRoles, mapping or sequence of mapping, optional
@@ -60,16 +64,22 @@ def ingest(
     Returns
     -------
     IngestResult
+        The same version again where the same bytes were ingested before.
 
     Raises
     ------
     FeaturesError
-        Of many kinds: the files can't be used, rows or rules are not as they must be. Nothing is written.
+        Of many kinds: files, rows or rules are not what they must be, or there is no room. Nothing is written.
     """
-    report(0, "reading the bytes")
-    rows = Files([Path(file) for file in files], read or ReadOptions(), source)
+    report(0, READING)
     wanted = Wanted(roles=roles or ColumnRoles(), schema=schema, max_rejected=max_rejected, dry_run=dry_run, now=now)
-    return _ingest(dataset, rows, wanted, actor=actor, report=report)
+    paths, told = [Path(file) for file in files], partial(_told, report)
+    with room_on_disk(dataset), opened_files(paths, read or ReadOptions(), source, told) as rows:
+        return _ingest(dataset, rows, wanted, actor=actor, report=report)
+
+
+def _told(report: Report, share: float) -> None:
+    report(int(share * 10), READING)
 
 
 def ingest_synthetic(
@@ -110,7 +120,8 @@ def ingest_synthetic(
     contract = agreed_contract(dataset, known, None, wanted.roles, schema)
     last = DatasetVersion.objects.filter(dataset=known).order_by("-number").first() if known else None
     made = Generated(contract.columns, rows, seed, after=last.last_event_at if last else None)
-    return _ingest(dataset, made, wanted, actor=actor, report=report)
+    with room_on_disk(dataset):
+        return _ingest(dataset, made, wanted, actor=actor, report=report)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,18 +138,20 @@ class Wanted:
 def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: Report) -> IngestResult:
     known = Dataset.objects.filter(name=name).first()
     found = rows.column_names()
-    report(10, "agreeing on the schema")
-    contract = agreed_contract(name, known, rows, wanted.roles, wanted.schema)
+    report(10, AGREEING)
+    told = Told(rows, lambda share: report(10 + int(15 * share), AGREEING))
+    contract = agreed_contract(name, known, told, wanted.roles, wanted.schema)
     check_columns(rows.label, found, contract.columns, ragged=rows.ragged)
     if seen := same_bytes(known, rows.fingerprint):
         return as_result(seen, created=False)
     last = known.versions.order_by("-number").first() if known else None
-    with checked_rows(rows, contract, last, report) as staged:
+    reading = Told(rows, lambda share: report(25 + int(50 * share), CHECKING))
+    with checked_rows(reading, contract, last) as staged:
         check_share(rows.label, staged, contract, wanted.max_rejected)
         warnings = check_rules(rows.label, staged, contract, last, wanted.now or timezone.now())
         if wanted.dry_run:
             return preview(name, known, staged, warnings)
-        report(78, "profiling the rows")
+        report(77, "profiling the rows")
         beside = beside_rows(contract, staged, last, warnings=warnings)
         report(80, "writing the rows")
         return add_version(name, rows, staged, beside, actor=actor)

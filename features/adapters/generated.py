@@ -5,6 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
+from features.core.coerce import Target
 from features.core.schema import Column
 from features.core.sources import RawChunk
 from features.core.synthetic import synthetic_rows
@@ -20,6 +21,7 @@ class Generated:
 
     typed = True
     ragged = False
+    timezone = ""
 
     def __init__(self, columns: Sequence[Column], rows: int, seed: int, after: datetime | None) -> None:
         if not 1 <= rows <= MAX_ROWS:
@@ -32,9 +34,9 @@ class Generated:
         """Return the names of the schema's columns."""
         return [column.name for column in self.columns]
 
-    def chunks(self, columns: Sequence[str]) -> Iterator[RawChunk]:
+    def chunks(self, columns: Sequence[str], target: Target | None = None) -> Iterator[RawChunk]:
         """Yield the rows."""
         for first in range(0, self.rows, CHUNK_ROWS):
             count = min(CHUNK_ROWS, self.rows - first)
             table = synthetic_rows(self.columns, first, count, seed=self.seed, after=self.after)
-            yield RawChunk(table=table, rows=np.arange(first + 1, first + 1 + count))
+            yield RawChunk(table=table, rows=np.arange(first + 1, first + 1 + count), share=(first + count) / self.rows)

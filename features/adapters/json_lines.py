@@ -2,35 +2,52 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
 
+from features.adapters.inputs import PlainFile
 from features.core.sources import Malformed, RawChunk
+from features.errors import InputTooLargeError
 
 CHUNK_LINES = 50_000
+MAX_LINE_BYTES = 4 << 20
+MARK = b"\xef\xbb\xbf"
 NOT_JSON, NOT_OBJECT, UNKNOWN_FIELD = "not_json", "not_an_object", "unknown_field"
 
 
-def json_names(path: Path) -> list[str]:
+def json_names(file: PlainFile) -> list[str]:
     """Return the names used by the objects of the file's first lines, in the order met."""
     names: dict[str, None] = {}
-    with path.open("rb") as file:
-        for line in islice(file, CHUNK_LINES):
-            record = _record(line)
-            names |= dict.fromkeys(record) if isinstance(record, dict) else {}
+    for line, _ in islice(_lines(file), CHUNK_LINES):
+        record = _record(line)
+        names |= dict.fromkeys(record) if isinstance(record, dict) else {}
     return list(names)
 
 
-def json_chunks(path: Path, names: Sequence[str], missing: Sequence[str], *, before: int) -> Iterator[RawChunk]:
+def json_chunks(file: PlainFile, names: Sequence[str], missing: Sequence[str], *, before: int) -> Iterator[RawChunk]:
     """Yield the file's objects; lines that hold something else are malformed."""
-    with path.open("rb") as file:
-        while lines := list(islice(file, CHUNK_LINES)):
-            yield _chunk(lines, names, set(missing), before)
-            before += len(lines)
+    lines = _lines(file)
+    size = file.path.stat().st_size
+    while part := list(islice(lines, CHUNK_LINES)):
+        yield _chunk([line for line, _ in part], names, set(missing), before, share=part[-1][1] / size)
+        before += len(part)
+
+
+def _lines(file: PlainFile) -> Iterator[tuple[bytes, int]]:
+    """Yield each line, and how many bytes end with it."""
+    done = 0
+    with file.path.open("rb") as opened:
+        if opened.read(len(MARK)) != MARK:
+            opened.seek(0)
+        while line := opened.readline(MAX_LINE_BYTES + 1):
+            done += len(line)
+            if len(line) > MAX_LINE_BYTES:
+                text = f"{file.label}: the line at byte {done - len(line)} is longer than {MAX_LINE_BYTES >> 20} MiB"
+                raise InputTooLargeError(text, file=file.label)
+            yield line, done
 
 
 def _record(line: bytes) -> Any:
@@ -40,7 +57,7 @@ def _record(line: bytes) -> Any:
         return line
 
 
-def _chunk(lines: list[bytes], names: Sequence[str], missing: set[str], before: int) -> RawChunk:
+def _chunk(lines: list[bytes], names: Sequence[str], missing: set[str], before: int, *, share: float) -> RawChunk:
     known, records, rows, malformed = set(names), [], [], []
     for number, line in enumerate(lines, start=before + 1):
         if not line.strip():
@@ -55,7 +72,7 @@ def _chunk(lines: list[bytes], names: Sequence[str], missing: set[str], before: 
             rows.append(number)
     columns = [json_column([record.get(name) for record in records], missing) for name in names]
     table = pa.Table.from_arrays(columns, names=list(names))
-    return RawChunk(table=table, rows=np.array(rows, np.int64), malformed=malformed)
+    return RawChunk(table=table, rows=np.array(rows, np.int64), malformed=malformed, share=share)
 
 
 def _fault(record: Any, known: set[str]) -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from features.adapters.json_lines import json_column
 from features.adapters.quarantine import QuarantinedRow
+from features.core.coerce import Target
 from features.core.mended import BESIDE, REASONS, ROW, TEXT, VERSION, cell_text, reasons_text, reference
 from features.core.safe_cells import plain_cell, safe_cell
 from features.core.sources import Malformed, RawChunk
@@ -97,6 +98,7 @@ class MendedRows:
 
     typed = False
     ragged = False
+    timezone = ""
 
     def __init__(self, path: Path, dataset: str, columns: Sequence[str]) -> None:
         self.path, self.columns = path, list(columns)
@@ -124,7 +126,7 @@ class MendedRows:
         """Return the contract's columns: each row has those it has."""
         return self.columns
 
-    def chunks(self, columns: Sequence[str]) -> Iterator[RawChunk]:
+    def chunks(self, columns: Sequence[str], target: Target | None = None) -> Iterator[RawChunk]:
         """Yield the rows that are not left out; numbers are those of the file's rows."""
         records = self._records()
         while some := list(islice(records, CHUNK_ROWS)):

@@ -2,6 +2,8 @@
 
 from django.conf import settings
 
+from features.adapters.unpacking import Limits
+
 
 def default_max_rejected() -> float:
     """Return the share of faulty rows allowed where the dataset says nothing."""
@@ -13,3 +15,9 @@ def approval_required() -> bool:
     """Return whether rows wait for an approved contract where the dataset says nothing."""
     required: bool = settings.CONFIG.features.require_approval
     return required
+
+
+def file_limits() -> Limits:
+    """Return how much an ingested file may hold."""
+    config = settings.CONFIG.features
+    return Limits(max_ratio=config.max_ratio, max_bytes=config.max_unpacked_mb << 20, max_cells=config.max_cells)

@@ -44,7 +44,7 @@ def profile_rows(path: Path, columns: Sequence[Column]) -> list[ColumnSummary]:
 
 
 def _sample(path: Path, names: list[str]) -> tuple[pa.Table, int]:
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+    with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
         schema = pa.schema([file.schema.field(name) for name in names])
         total = sum(file.get_batch(place).num_rows for place in range(file.num_record_batches))
         step, offset, taken = max(1, math.ceil(total / EXACT_QUANTILES)), 0, []
@@ -70,8 +70,8 @@ def _facts(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> 
         if not column.pii:
             parts += [f"min({name}) as min{place}", f"max({name}) as max{place}"]
         if column.dtype in ("integer", "number") and not column.pii:
-            # Halves, so that a sum of the greatest numbers is still one.
-            parts += [f"2 * avg({name} / 2) as mean{place}", f"{_deviation(name, place)}"]
+            parts += [f"{_bounded(f'avg({name})', name)} as mean{place}"]
+            parts += [f"{_bounded(f'stddev_samp({name}::double)', name)} as deviation{place}"]
     facts = _one(connection, "rows", parts)
     few = [place for place, _, _ in named if facts[f"distinct{place}"] <= EXACT_DISTINCT]
     if few:
@@ -93,10 +93,9 @@ def _number(column: Column) -> str:
     return f"epoch_us({quoted(column.name)})" if column.dtype == "timestamp" else quoted(column.name)
 
 
-def _deviation(name: str, place: int) -> str:
-    # Of numbers whose squares are beyond the greatest number there is none to tell.
-    limit = "case when greatest(abs(min({0})), abs(max({0}))) < 1e150 then stddev_samp({0}) end"
-    return f"{limit.format(f'({name}::double)')} as deviation{place}"
+def _bounded(function: str, name: str) -> str:
+    """Return a function of numbers whose sums and squares are numbers still; of others there is none to tell."""
+    return f"case when greatest(abs(min({name}::double)), abs(max({name}::double))) < 1e150 then {function} end"
 
 
 def _add_quantiles(
@@ -121,10 +120,13 @@ def _edges(low: float, high: float, *, whole: bool) -> list[float]:
     """Return the edges of equal bins from the least to the greatest value, at least one."""
     if whole and high - low < BINS:
         return [float(low + place) for place in range(int(high - low) + 2)]
+    low, high = float(low), float(high)
     half = high / 2 - low / 2
-    if half <= 0 or float(low) + half / BINS == float(low):
-        return [float(low), float(low) + max(abs(low) / 1e12, 1.0)]
-    return [low + half * (2 * place / BINS) for place in range(BINS)] + [float(high)]
+    if half <= 0 or low + half / BINS == low:
+        width = max(abs(low) / 1e12, 1.0)
+        # The greatest number there is has no next one.
+        return [low, low + width] if math.isfinite(low + width) else [low - width, low]
+    return [low * (1 - place / BINS) + high * (place / BINS) for place in range(BINS)] + [high]
 
 
 def _summary(column: Column, facts: Row, place: int, step: int) -> ColumnSummary:
@@ -181,7 +183,7 @@ def _finite(value: float | None) -> float | None:
 
 def examples(path: Path, columns: Sequence[Column]) -> dict[str, list[str]]:
     """Return the first few different values of each column of a staged file, none of those about persons."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+    with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
         if not file.num_record_batches:
             return {}
         batch = file.get_batch(0).slice(0, 1000)

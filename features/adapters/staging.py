@@ -106,7 +106,7 @@ class Staging:
         if not faults:
             return
         places = np.array(sorted(faults))
-        texts = whole_rows(raw.table, places)
+        texts = whole_rows(raw.as_they_came(), places)
         listed = [faults[int(place)] for place in places]
         reasons = [[{"column": f.column, "rule": f.rule, "value": f.value} for f in found] for found in listed]
         for found in listed:
@@ -137,6 +137,6 @@ def staging(columns: Sequence[Column], fingerprint: str) -> Iterator[Staging]:
 @contextmanager
 def staged_rows(path: Path) -> Iterator[pa.RecordBatchReader]:
     """Read a staged file batch by batch."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+    with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
         batches = (file.get_batch(place) for place in range(file.num_record_batches))
         yield pa.RecordBatchReader.from_batches(file.schema, batches)

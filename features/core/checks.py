@@ -12,13 +12,12 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from features.core.coerce import coerce
+from features.core.coerce import coerce, misfit_rules
 from features.core.column import time_text
 from features.core.column_rules import broken, frame_of, pandera_schema
 from features.core.schema import Column, arrow_schema
 from features.ground.errors import bounded
 
-RULES = {dtype: f"not_{dtype}" for dtype in ("integer", "number", "boolean", "timestamp")} | {"string": "not_text"}
 MISSING, REPEATED = "missing_value", "not_unique"
 # In the place of a value that is about a person.
 HIDDEN = "(hidden)"
@@ -78,10 +77,14 @@ class RowChecker:
         The contract.
     repeated : mapping of str to ndarray of int, optional
         By unique column, the rows of the source, in order, whose value was there before.
+    zone : str
+        Zone of times that name none; empty: they don't fit.
     """
 
-    def __init__(self, columns: Sequence[Column], repeated: Mapping[str, IntArray] | None = None) -> None:
-        self.columns = tuple(columns)
+    def __init__(
+        self, columns: Sequence[Column], repeated: Mapping[str, IntArray] | None = None, zone: str = ""
+    ) -> None:
+        self.columns, self.zone = tuple(columns), zone
         self.schema = arrow_schema(columns)
         self.repeated = repeated or {}
 
@@ -102,9 +105,9 @@ class RowChecker:
         arrays, faults, suspects = [], [], []
         for column in self.columns:
             values = raw.column(column.name).combine_chunks()
-            typed, bad = coerce(values, column.dtype)
+            typed, bad = coerce(values, column.dtype, self.zone)
             arrays.append(typed)
-            faults += _misfits(values, np.flatnonzero(bad), column)
+            faults += _misfits(values, np.flatnonzero(bad), column, self.zone)
             breaks = broken(typed, column)
             # A value that doesn't fit was made null above: its one reason is that it doesn't fit.
             if breaks is not None and (breaks := breaks & ~bad).any():
@@ -171,11 +174,12 @@ def _shown(value: Any, column: Column) -> str | None:
     return bounded(time_text(value) if isinstance(value, datetime) else str(value))
 
 
-def _misfits(values: pa.Array, rows: npt.NDArray[np.intp], column: Column) -> list[Fault]:
-    shown = values.take(pa.array(rows)).to_pylist()
+def _misfits(values: pa.Array, rows: npt.NDArray[np.intp], column: Column, zone: str) -> list[Fault]:
+    found = values.take(pa.array(rows))
+    rules = misfit_rules(found, column.dtype, zone) if len(rows) else []
     return [
-        Fault(row=int(row), column=column.name, rule=RULES[column.dtype], value=_shown(str(value), column))
-        for row, value in zip(rows, shown, strict=True)
+        Fault(row=int(row), column=column.name, rule=rule, value=_shown(str(value), column))
+        for row, rule, value in zip(rows, rules, found.to_pylist(), strict=True)
     ]
 
 

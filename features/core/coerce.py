@@ -1,28 +1,44 @@
 """From what a file holds to what the schema asks for, a column at a time, noting each value that doesn't fit."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.core.cast import cast_what_fits
 from features.core.schema import ARROW_TYPES, Dtype
+from features.core.times import instants, is_time, time_rules
 
 BoolArray = npt.NDArray[np.bool_]
-NAIVE = pa.timestamp("us")
-ZONE = r"([zZ]|[+-][0-9]{2}:?[0-9]{2})$"
-NANOSECONDS = r"(\.[0-9]{6})[0-9]+"
 PATTERNS: dict[str, str] = {
-    "integer": r"^[+-]?[0-9]{1,19}$",
+    "integer": r"^[+-]?0*[0-9]{1,19}$",
     "number": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$",
-    "boolean": r"^(?i:true|false)$",
-    "timestamp": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
 # Databases store no text that holds it.
 NUL = "\x00"
+MAX_TEXT_BYTES = 65_536
+NOT_TEXT, TOO_LONG = "not_text", "text_too_long"
 TRUTHS = pa.array(["true", "1", "t", "yes", "y"])
 FALSEHOODS = pa.array(["false", "0", "f", "no", "n"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """What columns are to become.
+
+    Parameters
+    ----------
+    dtypes : mapping of str to str
+        The dtype of each column.
+    zone : str
+        Zone of times that name none; empty: they don't fit.
+    """
+
+    dtypes: Mapping[str, Dtype]
+    zone: str = ""
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -65,11 +81,11 @@ def fits(kind: pa.DataType, dtype: Dtype) -> bool:
     if dtype == "boolean":
         return bool(pa.types.is_boolean(kind))
     if dtype == "timestamp":
-        return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+        return is_time(kind)
     return is_text(kind)
 
 
-def coerce(values: pa.Array, dtype: Dtype) -> tuple[pa.Array, BoolArray]:
+def coerce(values: pa.Array, dtype: Dtype, zone: str = "") -> tuple[pa.Array, BoolArray]:
     """Turn a column into its dtype.
 
     Parameters
@@ -77,7 +93,9 @@ def coerce(values: pa.Array, dtype: Dtype) -> tuple[pa.Array, BoolArray]:
     values : pyarrow.Array of length n
         Text, or typed values; null means missing.
     dtype : str
-        What is asked for. Times without a zone are taken as UTC; times are cut to microseconds.
+        What is asked for.
+    zone : str
+        Zone of times that name none; where it is empty they don't fit. Times are cut to microseconds.
 
     Returns
     -------
@@ -89,69 +107,118 @@ def coerce(values: pa.Array, dtype: Dtype) -> tuple[pa.Array, BoolArray]:
     kind = values.type
     if pa.types.is_null(kind):
         return pa.nulls(len(values), ARROW_TYPES[dtype]), np.zeros(len(values), bool)
-    if pa.types.is_floating(kind):
+    if pa.types.is_floating(kind) and pc.any(pc.is_nan(values)).as_py():
         values = pc.if_else(pc.is_nan(values), None, values)
     if not is_text(kind) and not fits(kind, dtype):
         values = values.cast(pa.string())
-    typed = _from_text(values.cast(pa.string()), dtype) if is_text(values.type) else _from_typed(values, dtype)
-    if dtype == "number":
+    if is_text(values.type):
+        typed = _from_text(values.cast(pa.string()), dtype, zone)
+    else:
+        typed = _from_typed(values, dtype, zone)
+    if dtype == "number" and pc.all(pc.is_finite(typed)).as_py() is False:
         # Text such as 1e999 becomes an infinity.
         typed = pc.if_else(pc.is_finite(typed), typed, None)
+    if typed.null_count == values.null_count:
+        return typed, np.zeros(len(values), bool)
     bad = pc.and_(pc.is_valid(values), pc.is_null(typed))
     return typed, bad.to_numpy(zero_copy_only=False)
 
 
-def _from_typed(values: pa.Array, dtype: Dtype) -> pa.Array:
+def coerced_table(table: pa.Table, target: Target) -> pa.Table | None:
+    """Turn a table into its dtypes if every value fits.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Text or typed columns; those the target doesn't name stay as they are.
+    target : Target
+        What the columns are to become.
+
+    Returns
+    -------
+    pyarrow.Table or None
+        None where a value doesn't fit.
+    """
+    arrays = []
+    for name in table.column_names:
+        values = table.column(name).combine_chunks()
+        if name in target.dtypes:
+            values, bad = coerce(values, target.dtypes[name], target.zone)
+            if bad.any():
+                return None
+        arrays.append(values)
+    return pa.Table.from_arrays(arrays, names=table.column_names)
+
+
+def misfit_rules(values: pa.Array, dtype: Dtype, zone: str = "") -> list[str]:
+    """Say why values don't fit.
+
+    Parameters
+    ----------
+    values : pyarrow.Array of length n
+        Values `coerce` found not to fit.
+    dtype, zone : str
+        As there.
+
+    Returns
+    -------
+    list of str, length n
+        The rule each breaks.
+    """
+    if dtype == "timestamp" and (is_text(values.type) or is_time(values.type)):
+        return time_rules(values.cast(pa.string()) if is_text(values.type) else values, zone)
+    if dtype == "string" and is_text(values.type):
+        nul = pc.match_substring(values.cast(pa.string()), NUL).to_pylist()
+        return [NOT_TEXT if found else TOO_LONG for found in nul]
+    return [NOT_TEXT if dtype == "string" else f"not_{dtype}"] * len(values)
+
+
+def _from_typed(values: pa.Array, dtype: Dtype, zone: str) -> pa.Array:
     target = ARROW_TYPES[dtype]
+    if values.type == target and dtype != "timestamp":
+        return values
     if dtype == "integer" and pa.types.is_floating(values.type):
         whole = pc.and_(pc.equal(values, pc.round(values)), pc.less(pc.abs(values), 2.0**53))
         return pc.if_else(whole, values, None).cast(target)
     if dtype == "integer" and pa.types.is_uint64(values.type):
         return pc.if_else(pc.less_equal(values, pa.scalar(2**63 - 1, pa.uint64())), values, None).cast(target)
-    if dtype == "timestamp" and pa.types.is_timestamp(values.type) and values.type.tz is None:
-        return values.cast(NAIVE, safe=False).cast(target)
+    if dtype == "timestamp":
+        return instants(values, zone)
     return values.cast(target, safe=False)
 
 
-def _from_text(values: pa.Array, dtype: Dtype) -> pa.Array:
+def _from_text(values: pa.Array, dtype: Dtype, zone: str) -> pa.Array:
     if dtype == "string":
-        return pc.if_else(pc.match_substring(values, NUL), None, values)
+        return _storable(values)
+    if dtype == "timestamp":
+        return instants(values, zone)
+    try:
+        # Arrow takes 0x1F for a number, and nobody else does.
+        if dtype != "integer" or not _holds(values, b"xX"):
+            return values.cast(ARROW_TYPES[dtype])
+    except pa.ArrowInvalid:
+        pass
     if dtype == "boolean":
         lower = pc.utf8_lower(values)
         true, false = pc.is_in(lower, TRUTHS), pc.is_in(lower, FALSEHOODS)
         return pc.if_else(pc.or_(true, false), true, None)
-    if dtype == "timestamp":
-        return _times(values)
-    return _cast_what_fits(values, lambda part: part.cast(ARROW_TYPES[dtype]), PATTERNS[dtype])
+    return cast_what_fits(values, lambda part: part.cast(ARROW_TYPES[dtype]), PATTERNS[dtype])
 
 
-def _times(values: pa.Array) -> pa.Array:
-    values = pc.replace_substring_regex(values, NANOSECONDS, r"\1")
-    zoned = pc.match_substring_regex(values, ZONE)
-    # A date such as 2013-01-01 ends like a zone of minus one hour: it is as long as a date, no longer.
-    zoned = pc.and_(zoned, pc.greater(pc.utf8_length(values), 10))
-    target, pattern = ARROW_TYPES["timestamp"], PATTERNS["timestamp"]
-    with_zone = _cast_what_fits(pc.if_else(zoned, values, None), lambda part: part.cast(target), pattern)
-    plain = pc.if_else(zoned, None, values)
-    without = _cast_what_fits(plain, lambda part: part.cast(NAIVE).cast(target), pattern)
-    return pc.coalesce(with_zone, without)
+def _storable(values: pa.Array) -> pa.Array:
+    if _holds(values, b"\x00"):
+        values = pc.if_else(pc.match_substring(values, NUL), None, values)
+    longest = pc.max(pc.binary_length(values)).as_py()
+    if longest is not None and longest > MAX_TEXT_BYTES:
+        values = pc.if_else(pc.greater(pc.binary_length(values), MAX_TEXT_BYTES), None, values)
+    return values
 
 
-def _cast_what_fits(values: pa.Array, cast: Callable[[pa.Array], pa.Array], pattern: str) -> pa.Array:
-    """Cast all at once; where that fails, the values of the right shape; where that fails, halves."""
-    try:
-        return cast(values)
-    except pa.ArrowInvalid:
-        shaped = pc.if_else(pc.match_substring_regex(values, pattern), values, None)
-    # Arrow knows no leading plus.
-    return _cast_halves(pc.replace_substring_regex(shaped, r"^\+", ""), cast)
-
-
-def _cast_halves(values: pa.Array, cast: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    try:
-        return cast(values)
-    except pa.ArrowInvalid:
-        if len(values) == 1:
-            return cast(pa.nulls(1, pa.string()))
-    middle = len(values) // 2
-    return pa.concat_arrays([_cast_halves(values[:middle], cast), _cast_halves(values[middle:], cast)])
+def _holds(values: pa.Array, signs: bytes) -> bool:
+    """Tell whether the bytes behind text hold one of these signs, perhaps where no value is."""
+    data = values.buffers()[2]
+    if data is None or not len(values):
+        return False
+    ends = np.frombuffer(values.buffers()[1], np.int32)[[values.offset, values.offset + len(values)]]
+    text = bytes(memoryview(data)[ends[0] : ends[1]])
+    return any(sign in text for sign in signs)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from features.core.dataset_rules import parse_rules
 from features.core.schema import Column, parse_columns
+from features.core.times import check_zone
 from features.errors import SchemaError
 from features.ground.errors import bounded
 
@@ -108,7 +108,7 @@ def contract_from(body: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Cont
         columns=columns,
         rules=parse_rules(said.get("rules"), columns),
         policy=_checked_policy(policy),
-        timezone=checked_zone(said.get("timezone") or ""),
+        timezone=check_zone(str(said.get("timezone") or "")),
     )
 
 
@@ -121,27 +121,3 @@ def _checked_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(policy.get("require_approval", False), bool):
         raise SchemaError(f"require_approval is true or false; got {bounded(policy['require_approval'])}")
     return {**policy, "max_rejected": float(share)} if "max_rejected" in policy else dict(policy)
-
-
-def checked_zone(name: object) -> str:
-    """Return the name of a time zone, if there is one of that name.
-
-    Parameters
-    ----------
-    name : object
-        Such as Europe/Berlin; empty means none.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    SchemaError
-        If no zone has this name.
-    """
-    try:
-        return str(ZoneInfo(str(name)).key) if name else ""
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        text = f"timezone is a name such as Europe/Berlin or UTC; got {bounded(name)}"
-        raise SchemaError(text) from error

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.core.coerce import PATTERNS, coerce, fits, is_text
+from features.core.coerce import coerce, fits, is_text
 from features.core.schema import Column, Dtype
+from features.core.text_shape import DIGIT, SIGN, TextShape, text_shape
 
 # In this order where several fit equally well.
 CANDIDATES: tuple[Dtype, ...] = ("boolean", "integer", "number", "timestamp")
 # A column is a number although a few values aren't: those rows go to quarantine, and the model keeps a number.
 TOLERATED_SHARE = 0.05
-LEADING_ZERO = r"^[+-]?0[0-9]"
+DIGITS, LONGEST_INTEGER = r"^[+-]?[0-9]+$", 19
+TRUE_OR_FALSE = r"^(?i:true|false)$"
 
 
 class ColumnGuess:
@@ -41,10 +43,21 @@ class ColumnGuess:
         present = len(values) - values.null_count
         self.rows += len(values)
         self.present += present
+        hopeful = [dtype for dtype in CANDIDATES if self.misfits[dtype] * 2 <= self.present]
+        seen: dict[Dtype, int] = {}
+        shape = text_shape(values.cast(pa.string())) if hopeful and is_text(values.type) else None
         for dtype in CANDIDATES:
             # Looking at a hopeless candidate again would cost time on every chunk.
-            hopeless = self.misfits[dtype] * 2 > self.present
-            self.misfits[dtype] += present if hopeless else _misfits(values, dtype, present)
+            if dtype not in hopeful:
+                seen[dtype] = present
+            elif shape is None:
+                seen[dtype] = _typed_misfits(values, dtype, present)
+            elif dtype == "number" and seen["integer"] == 0:
+                # Whatever fits as an integer fits as a number.
+                seen[dtype] = 0
+            else:
+                seen[dtype] = _text_misfits(values, shape, dtype, present)
+            self.misfits[dtype] += seen[dtype]
 
     def column(self) -> Column:
         """Return the column as guessed: the dtype with the fewest misfits, text if none is good enough."""
@@ -53,21 +66,34 @@ class ColumnGuess:
         return Column(name=self.name, dtype=best if good else "string", nullable=self.present < self.rows)
 
 
-def _misfits(values: pa.Array, dtype: Dtype, present: int) -> int:
-    if not is_text(values.type):
-        if pa.types.is_floating(values.type) and dtype == "integer":
-            return present
-        return 0 if fits(values.type, dtype) else present
+def _typed_misfits(values: pa.Array, dtype: Dtype, present: int) -> int:
+    if pa.types.is_floating(values.type) and dtype == "integer":
+        return present
+    return 0 if fits(values.type, dtype) else present
+
+
+def _text_misfits(values: pa.Array, shape: TextShape, dtype: Dtype, present: int) -> int:
+    if not _plausible(shape, dtype):
+        return present
     if dtype == "boolean":
         # 0 and 1 are numbers to everybody who hasn't said otherwise.
-        return present - _matching(values, PATTERNS["boolean"])
-    bad = int(coerce(values, dtype)[1].sum())
-    # 00123 is a code, not a number: as a number it would lose its zeros.
-    return bad + (_matching(values, LEADING_ZERO) if dtype in ("integer", "number") else 0)
+        words = pc.match_substring_regex(values, TRUE_OR_FALSE)
+        return present - (pc.sum(words).as_py() or 0)
+    # Times without a zone are times: whether they may be is for the contract to say.
+    bad = int(coerce(values, dtype, "UTC")[1].sum())
+    if dtype == "number" and shape.longest() >= LONGEST_INTEGER:
+        # So many digits are a name: as a number it would lose the last of them.
+        digits = pc.fill_null(pc.match_substring_regex(values, DIGITS), False)
+        bad += int(coerce(values.filter(digits), "integer")[1].sum())
+    return bad + (shape.leading_zeros() if dtype in ("integer", "number") else 0)
 
 
-def _matching(values: pa.Array, pattern: str) -> int:
-    return pc.sum(pc.match_substring_regex(values, pattern)).as_py() or 0
+def _plausible(shape: TextShape, dtype: Dtype) -> int:
+    if dtype == "boolean":
+        return shape.beginning(b"tTfF")
+    if dtype == "timestamp":
+        return shape.times()
+    return shape.beginning(DIGIT + SIGN + b".")
 
 
 def guessed_columns(guesses: Sequence[ColumnGuess]) -> tuple[Column, ...]:

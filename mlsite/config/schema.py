@@ -153,6 +153,9 @@ class FeaturesConfig(Section):
     engine: Literal["duckdb", "polars", "dask", "spark"] = "duckdb"
     max_rejected: Share = 0.1
     require_approval: bool = False
+    max_ratio: int = Field(100, ge=1)
+    max_unpacked_mb: int = Field(16_384, ge=1)
+    max_cells: int = Field(2_000_000_000, ge=1)
 
 
 class LogsConfig(Section):

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.core.coerce import coerce, fits
+from features.core.coerce import coerce, fits, misfit_rules
 
 T = pa.timestamp("us", tz="UTC")
 
@@ -45,7 +45,7 @@ def test_only_the_value_that_does_not_fit_is_marked(dtype, wrong):
 
 def test_times_are_utc_whatever_their_zone():
     texts = ["2013-01-01T10:00:00Z", "2013-01-01T12:00:00+02:00", "2013-01-01 10:00", "2013-01-01", None]
-    typed, bad = coerce(pa.array(texts), "timestamp")
+    typed, bad = coerce(pa.array(texts), "timestamp", "UTC")
     assert typed.type == T
     assert not bad.any()
     hours = [None if value is None else value.hour for value in typed.to_pylist()]
@@ -69,9 +69,12 @@ def test_unsigned_beyond_64_bits_does_not_fit():
     assert bad.tolist() == [False, True]
 
 
-def test_naive_times_are_taken_as_utc():
-    typed, _ = coerce(pa.array([1_000_000_000], pa.timestamp("ns")), "timestamp")
-    assert typed.cast(pa.int64()).to_pylist() == [1_000_000]
+def test_naive_times_are_of_the_zone_named_or_do_not_fit():
+    local = pa.array([1_000_000_999], pa.timestamp("ns"))
+    typed, _ = coerce(local, "timestamp", "Etc/GMT+1")
+    assert typed.cast(pa.int64()).to_pylist() == [3_601_000_000]
+    assert coerce(local, "timestamp")[1].tolist() == [True]
+    assert misfit_rules(local, "timestamp") == ["naive_timestamp"]
 
 
 def test_typed_values_of_another_kind_are_judged_as_text():

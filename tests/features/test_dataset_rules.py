@@ -87,7 +87,7 @@ def test_rules_that_warn_let_the_rows_in_and_are_kept(var_dir, write):
 def test_time_is_compared_with_the_newest_event_there_is(var_dir, write):
     ingest("d", [write("1.csv", "at,x\n2013-01-02,1\n")], actor="test", schema=contract(monotone_time="warn"))
     assert ingest("d", [write("2.csv", "at,x\n2013-01-01,1\n")], actor="test").warnings
-    again = ingest("d", [write("3.csv", "at,x\n2013-01-01T12:00:00,1\n")], actor="test")
+    again = ingest("d", [write("3.csv", "at,x\n2013-01-01T12:00:00Z,1\n")], actor="test")
     assert again.warnings[0]["allowed"].startswith("from 2013-01-02T00:00:00Z on")
     assert not ingest("d", [write("4.csv", "at,x\n2013-01-02,1\n")], actor="test").warnings
 

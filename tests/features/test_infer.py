@@ -51,3 +51,12 @@ def test_nullable_only_where_something_is_missing():
 def test_a_column_of_nothing_is_text():
     column = guess(pa.nulls(3, pa.string()))
     assert (column.dtype, column.nullable) == ("string", True)
+
+
+def test_more_digits_than_a_number_holds_are_a_name():
+    assert guess([str(10**24 + n) for n in range(10)]).dtype == "string"
+    assert guess(["1"] * 99 + [str(2**63)]).dtype == "integer"
+
+
+def test_hexadecimal_is_no_number():
+    assert guess(["0x1F", "0x20"]).dtype == "string"

@@ -59,7 +59,7 @@ def test_same_bytes_read_otherwise_are_another_version(flights, write):
 
 
 def test_a_second_file_is_appended_and_the_first_version_stays(flights, write):
-    more = "late,delay,tail,carrier,known,at\ntrue,30,N9,DL,2013-02-01T12:00:00,2013-02-01T10:00:00\n"
+    more = "late,delay,tail,carrier,known,at\ntrue,30,N9,DL,2013-02-01T12:00:00Z,2013-02-01T10:00:00Z\n"
     added = ingest("flights", [write("more.csv", more)], actor="test")
     assert (added.version, added.rows_valid) == (2, 1)
     assert DatasetVersion.objects.get(number=2).rows_total == 6

@@ -37,6 +37,10 @@ class Command(ActionCommand):
         )
         parser.add_argument("--no-header", action="store_true", help="the first row is data")
         parser.add_argument("--na", action="append", metavar="VALUE", help="text that means missing")
+        parser.add_argument("--delimiter", default="", metavar="SIGN", help="between fields, or its name, such as tab")
+        parser.add_argument("--quote", default='"', metavar="SIGN", help="around a field that holds others, or none")
+        parser.add_argument("--encoding", default="utf-8", metavar="NAME", help="of text, such as latin-1 or utf-16")
+        parser.add_argument("--timezone", default="", metavar="ZONE", help="of times that name none")
         parser.add_argument("--schema", type=Path, metavar="FILE.yaml", help="the contract, instead of inferring it")
         parser.add_argument("--max-rejected", type=float, metavar="SHARE", help="share of faulty rows allowed")
         parser.add_argument("--synthetic", type=int, metavar="N", help="make N rows instead of reading files")
@@ -57,7 +61,8 @@ class Command(ActionCommand):
 
 def _read(options: dict[str, Any]) -> ReadOptions:
     na = tuple(options["na"]) if options["na"] else None
-    return ReadOptions(format=options["format"], columns=options["columns"], header=not options["no_header"], na=na)
+    said = {key: options[key] for key in ("format", "columns", "delimiter", "quote", "encoding", "timezone")}
+    return ReadOptions(header=not options["no_header"], na=na, **said)
 
 
 def _roles(options: dict[str, Any]) -> ColumnRoles:
