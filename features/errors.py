@@ -129,3 +129,15 @@ class SnapshotDamagedError(FeaturesError, RefusedError):
     """A snapshot's rows are gone or are not those its fingerprint names."""
 
     code = "snapshot_damaged"
+
+
+class FeatureTestFailedError(FeaturesError, RefusedError):
+    """Values of a view fail one of its tests."""
+
+    code = "feature_test_failed"
+
+
+class EngineMissingError(FeaturesError, UnavailableError):
+    """The engine that is configured is not installed, lacks its JDK, or does not answer."""
+
+    code = "engine_missing"

@@ -1,0 +1,98 @@
+"""The files of a dataset version, and what is known of them without reading them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+from deltalake import DeltaTable
+
+from features.adapters.delta import table_path
+from features.core.aggregations import Aggregation
+from features.core.grid import Span
+from features.core.measures import SUMMED, measures_of
+from features.core.windows import ViewDefinition
+from features.models import DatasetVersion
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """The rows of a dataset version.
+
+    Parameters
+    ----------
+    files : list of str
+        Parquet files.
+    rows : int
+        How many rows they hold.
+    spans : dict of str to Span
+        Of the columns that are summed.
+    """
+
+    files: list[str]
+    rows: int
+    spans: dict[str, Span]
+
+
+def source_of(view: ViewDefinition, version: DatasetVersion) -> Source:
+    """Return the files of a version and, from what its table keeps of each, the spans of the summed columns."""
+    table = DeltaTable(str(table_path(version.dataset.name)), version=version.delta_version)
+    kept = pa.table(table.get_add_actions(flatten=True))
+    dtypes = version.dataset.dtypes()
+    numbers = _summed(view.features)
+    spans = {name: _span(kept, name, numeric=dtypes[name] in ("integer", "number")) for name in numbers}
+    files = sorted(table.file_uris())
+    unknown = [name for name, span in spans.items() if span is None]
+    read = _read_spans(files, unknown) if unknown else {}
+    rows = pc.sum(kept["num_records"]).as_py() if "num_records" in kept.column_names else None
+    return Source(
+        files=files,
+        rows=version.rows_total if rows is None else rows,
+        spans={name: read[name] if span is None else span for name, span in spans.items()},
+    )
+
+
+def grid_of(view: ViewDefinition, version: DatasetVersion) -> dict[str, Any]:
+    """Return the grids a view's values are summed on; where they differ, values of two versions must not be mixed."""
+    source = source_of(view, version)
+    measures = measures_of(view, version.dataset.dtypes(), source.spans, source.rows)
+    return {name: measure.grid.as_dict() for name, measure in sorted(measures.items())}
+
+
+def _summed(features: Sequence[Aggregation]) -> list[str]:
+    return list(dict.fromkeys(f.column for f in features if f.column and f.function in SUMMED))
+
+
+def _span(kept: pa.Table, name: str, *, numeric: bool) -> Span | None:
+    """Return the span of a column, or None if a file doesn't say."""
+    missing = kept[f"null_count.{name}"] if f"null_count.{name}" in kept.column_names else None
+    any_missing = missing is None or bool(missing.null_count) or (pc.sum(missing).as_py() or 0) > 0
+    if not numeric:
+        return Span(missing=any_missing)
+    ends = [kept[f"{end}.{name}"] if f"{end}.{name}" in kept.column_names else None for end in ("min", "max")]
+    if any(end is None for end in ends) or missing is None:
+        return None
+    filled = pc.less(missing, kept["num_records"])
+    low, high = (end.filter(filled).cast(pa.float64(), safe=False) for end in ends)
+    if low.null_count or high.null_count:
+        return None
+    if not len(low):
+        return Span(low=0.0, high=0.0, missing=any_missing)
+    return Span(low=pc.min(low).as_py(), high=pc.max(high).as_py(), missing=any_missing)
+
+
+def _read_spans(files: Sequence[str], names: Sequence[str]) -> dict[str, Span]:
+    """Read the columns of which some file keeps no span: of tables with very many columns, and made elsewhere."""
+    ends: dict[str, list[float]] = {name: [0.0, 0.0] for name in names}
+    first = dict.fromkeys(names, True)
+    for batch in pads.dataset(list(files), format="parquet").to_batches(columns=list(names)):
+        for name in names:
+            found = pc.min_max(batch[name].cast(pa.float64(), safe=False)).as_py()
+            if found["min"] is None:
+                continue
+            low, high = (found["min"], found["max"]) if first[name] else ends[name]
+            ends[name] = [min(low, found["min"]), max(high, found["max"])]
+            first[name] = False
+    return {name: Span(low=low, high=high) for name, (low, high) in ends.items()}
