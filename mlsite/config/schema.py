@@ -151,6 +151,8 @@ class AlertsConfig(Section):
 
 class FeaturesConfig(Section):
     engine: Literal["duckdb", "polars", "dask", "spark"] = "duckdb"
+    dask_scheduler: str = ""
+    spark_master: str = ""
     max_rejected: Share = 0.1
     max_ratio: int = Field(100, ge=1)
     max_unpacked_mb: int = Field(16_384, ge=1)

@@ -1,0 +1,66 @@
+"""Spark: this machine's cores, or the cluster `features.spark_master` names; one session for the process."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+from django.conf import settings
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from features.errors import EngineMissingError
+from features.ground.errors import bounded
+
+OPTIONS = {
+    "spark.app.name": "mlsite features",
+    "spark.pyspark.python": sys.executable,
+    "spark.sql.session.timeZone": "UTC",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+class SparkEngine:
+    """Frames of one session."""
+
+    name = "spark"
+
+    def __init__(self, session: SparkSession) -> None:
+        self.session = session
+
+    def frame(self, table: pa.Table) -> nw.LazyFrame[Any]:
+        """Return a table of this process as a lazy frame."""
+        return nw.from_native(self.session.createDataFrame(table)).lazy()
+
+    def scan(self, files: Sequence[str], columns: Sequence[str]) -> nw.LazyFrame[Any]:
+        """Return columns of Parquet files as a lazy frame."""
+        # Files and no folders: what a path says of its partition is in no column.
+        rows = self.session.read.option("recursiveFileLookup", "true").parquet(*files)
+        return nw.from_native(rows).lazy().select(*columns)
+
+
+@contextmanager
+def open_engine() -> Iterator[SparkEngine]:
+    """Give the engine.
+
+    Raises
+    ------
+    EngineMissingError
+        If the cluster does not answer.
+    """
+    master = settings.CONFIG.features.spark_master or "local[*]"
+    options = {**OPTIONS, "spark.executorEnv.PYTHONPATH": str(settings.BASE_DIR)}
+    if master.startswith("local"):
+        options["spark.driver.bindAddress"] = options["spark.driver.host"] = "127.0.0.1"
+    try:
+        session = SparkSession.builder.master(master).config(map=options).getOrCreate()
+    except (PySparkException, OSError, RuntimeError) as error:
+        raise EngineMissingError(
+            f"Spark does not start with features.spark_master {bounded(master)!r}: {bounded(str(error))}",
+            engine="spark",
+        ) from error
+    session.sparkContext.setLogLevel("ERROR")
+    yield SparkEngine(session)
