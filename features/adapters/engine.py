@@ -5,16 +5,17 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import narwhals.stable.v2 as nw
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from django.conf import settings
 
-from features.adapters.delta import read_table
 from features.adapters.engine_duckdb import open_duckdb
 from features.adapters.extras import open_extra
-from features.adapters.sources import source_of
-from features.core.history import view_values
-from features.core.point_in_time import AT, EVENT, KNOWN
+from features.adapters.parquet_tables import read_files
+from features.adapters.sources import Source, source_of
+from features.core.part import MICROSECONDS, ROW, History
+from features.core.point_in_time import AT
+from features.core.schema import ARROW_TYPES
 from features.core.windows import ViewDefinition
 from features.errors import DefinitionError
 from features.ground.paths import var_path
@@ -22,7 +23,6 @@ from features.models import DatasetVersion
 
 # Beyond this DuckDB works on disk.
 MEMORY_LIMIT = "1GB"
-MICROSECONDS = pa.int64()
 
 
 class Engine(Protocol):
@@ -35,6 +35,9 @@ class Engine(Protocol):
 
     def scan(self, files: Sequence[str], columns: Sequence[str]) -> nw.LazyFrame[Any]:
         """Return columns of Parquet files as a lazy frame."""
+
+    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+        """Return the features of labels as of their own times, in any order."""
 
 
 @contextmanager
@@ -56,30 +59,31 @@ def open_engine() -> Iterator[Engine]:
             yield engine
 
 
+def history_of(view: ViewDefinition, version: DatasetVersion, source: Source) -> History:
+    """Return what is asked of a version's rows."""
+    dataset = version.dataset
+    return History(
+        view=view,
+        dtypes=dataset.dtypes(),
+        timestamp=dataset.timestamp_column,
+        known_at=dataset.known_at_column or dataset.timestamp_column,
+        spans=source.spans,
+        rows=source.rows,
+    )
+
+
 def read_events(view: ViewDefinition, version: DatasetVersion) -> pa.Table:
     """Return the rows a view aggregates: keys, times in microseconds, columns.
 
     Rows without a key, without an event time or never known are left out.
     """
-    dataset = version.dataset
-    known_column = dataset.known_at_column or dataset.timestamp_column
-    used = dict.fromkeys(feature.column for feature in view.features if feature.column)
-    names = dict.fromkeys([*view.entity, *used, dataset.timestamp_column, known_column])
-    rows = read_table(dataset.name, version.delta_version, list(names))
-    times = {EVENT: rows[dataset.timestamp_column], KNOWN: rows[known_column]}
-    columns = {name: rows[name] for name in dict.fromkeys([*view.entity, *used])}
-    table = pa.table({**columns, **{name: column.cast(MICROSECONDS) for name, column in times.items()}})
-    keys = [*view.entity, EVENT, KNOWN]
-    if not any(table[name].null_count for name in keys):
-        return table
-    complete = pc.is_valid(table[keys[0]])
-    for name in keys[1:]:
-        complete = pc.and_(complete, pc.is_valid(table[name]))
-    return table.filter(complete)
+    source = source_of(view, version)
+    history = history_of(view, version, source)
+    return history.events(read_files(source.files, history.columns))
 
 
 def values_at(view: ViewDefinition, version: DatasetVersion, labels: pa.Table, at: pa.ChunkedArray) -> pa.Table:
-    """Return a view's features for labels, each as of its own time.
+    """Return a view's features for labels, each as of its own time, in the order of the labels.
 
     Parameters
     ----------
@@ -92,13 +96,18 @@ def values_at(view: ViewDefinition, version: DatasetVersion, labels: pa.Table, a
     at : pyarrow.ChunkedArray
         Asking time of each label, a timestamp.
     """
-    dtypes = version.dataset.dtypes()
     source = source_of(view, version)
-    events = read_events(view, version)
+    history = history_of(view, version, source)
     for name in view.entity:
-        if name not in labels.column_names or labels[name].type != events[name].type:
-            wanted = f"{events[name].type} column {name!r}"
+        kind = ARROW_TYPES[history.dtypes[name]]
+        if name not in labels.column_names or labels[name].type != kind:
+            wanted = f"{kind} column {name!r}"
             raise DefinitionError(f"view {view.name!r} asks for a {wanted} in the labels; got {labels.column_names}")
     asked = labels.select(view.entity).append_column(AT, at.cast(MICROSECONDS))
+    asked = asked.append_column(ROW, pa.array(np.arange(labels.num_rows)))
     with open_engine() as engine:
-        return view_values(view, asked, events, dtypes, engine.frame, spans=source.spans, rows=source.rows)
+        found = engine.history(history, asked, source.files)
+    rows = found[ROW].to_numpy()
+    if not np.array_equal(rows, np.arange(len(rows))):
+        found = found.take(pa.array(np.argsort(rows)))
+    return found.drop_columns([ROW])

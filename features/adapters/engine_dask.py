@@ -1,5 +1,6 @@
 """Dask: this machine's cores, or the cluster whose scheduler `features.dask_scheduler` names."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -12,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 from django.conf import settings
 
+from features.adapters.partitions import part_values, parts_of
+from features.core.part import History
 from features.errors import EngineMissingError
 from features.ground.errors import bounded
 
@@ -27,13 +30,34 @@ class DaskEngine:
 
     def frame(self, table: pa.Table) -> nw.LazyFrame[Any]:
         """Return a table of this process as a lazy frame."""
-        return nw.from_native(dask.dataframe.from_pandas(_pandas(table), npartitions=1)).lazy()
+        return _lazy(dask.dataframe.from_pandas(_pandas(table), npartitions=1))
 
     def scan(self, files: Sequence[str], columns: Sequence[str]) -> nw.LazyFrame[Any]:
         """Return columns of Parquet files as a lazy frame."""
-        return nw.from_native(
-            dask.dataframe.read_parquet(list(files), columns=list(columns), dtype_backend="pyarrow")
-        ).lazy()
+        return _lazy(dask.dataframe.read_parquet(list(files), columns=list(columns), dtype_backend="pyarrow"))
+
+    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+        """Bring labels and rows of an entity together in one part, and compute it there."""
+        entity, parts = list(history.view.entity), parts_of(history)
+        rows = dask.dataframe.read_parquet(list(files), columns=history.columns, dtype_backend="pyarrow")
+        asked = dask.dataframe.from_pandas(_pandas(labels), npartitions=1)
+        # Of rows without a key none counts; labels without one go where they like.
+        both = [frame.shuffle(on=entity, npartitions=parts) for frame in (asked, rows.dropna(subset=entity))]
+        meta = _pandas(history.schema.empty_table())
+        found = dask.dataframe.map_partitions(_part, *both, history, meta=meta, align_dataframes=False)
+        return pa.Table.from_pandas(found.compute(), schema=history.schema, preserve_index=False)
+
+
+def _part(labels: pd.DataFrame, rows: pd.DataFrame, history: History) -> pd.DataFrame:
+    tables = (pa.Table.from_pandas(frame, preserve_index=False) for frame in (labels, rows))
+    return _pandas(part_values(history, *tables))
+
+
+def _lazy(frame: dask.dataframe.DataFrame) -> nw.LazyFrame[Any]:
+    with warnings.catch_warnings():
+        # A later narwhals will want a package of its own for Dask; the one that is pinned does not.
+        warnings.simplefilter("ignore", FutureWarning)
+        return nw.from_native(frame).lazy()
 
 
 def _pandas(table: pa.Table) -> pd.DataFrame:

@@ -8,6 +8,9 @@ import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 
+from features.adapters.parquet_tables import read_files
+from features.core.part import History
+
 Settings = dict[str, str | bool | int | float | list[str]]
 
 
@@ -27,6 +30,10 @@ class DuckDBEngine:
         """Return columns of Parquet files as a lazy frame."""
         rows = self.connection.read_parquet(list(files), hive_partitioning=False, union_by_name=len(files) > 1)
         return nw.from_native(rows).lazy().select(*columns)
+
+    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+        """Compute everything in this process."""
+        return history.values(labels, read_files(files, history.columns), self.frame)
 
 
 @contextmanager

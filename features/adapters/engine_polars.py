@@ -8,6 +8,9 @@ import narwhals.stable.v2 as nw
 import polars
 import pyarrow as pa
 
+from features.adapters.parquet_tables import read_files
+from features.core.part import History
+
 
 class PolarsEngine:
     """Lazy frames of this process."""
@@ -24,6 +27,10 @@ class PolarsEngine:
             list(files), hive_partitioning=False, missing_columns="insert", extra_columns="ignore"
         )
         return nw.from_native(rows).select(*columns)
+
+    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+        """Compute everything in this process."""
+        return history.values(labels, read_files(files, history.columns), self.frame)
 
 
 @contextmanager

@@ -1,26 +1,32 @@
 """Spark: this machine's cores, or the cluster `features.spark_master` names; one session for the process."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
 from django.conf import settings
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import SparkSession, functions
 
+from features.adapters.partitions import part_values, parts_of
+from features.core.part import History
 from features.errors import EngineMissingError
 from features.ground.errors import bounded
 
 OPTIONS = {
     "spark.app.name": "mlsite features",
-    "spark.pyspark.python": sys.executable,
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+
+
+PART = "__part"
 
 
 class SparkEngine:
@@ -41,6 +47,17 @@ class SparkEngine:
         rows = self.session.read.option("recursiveFileLookup", "true").parquet(*files)
         return nw.from_native(rows).lazy().select(*columns)
 
+    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+        """Bring labels and rows of an entity together in one part, and compute it there."""
+        rows = self.session.read.option("recursiveFileLookup", "true").parquet(*files).select(*history.columns)
+        part = functions.pmod(functions.xxhash64(*history.view.entity), functions.lit(parts_of(history)))
+        asked, held = (
+            frame.withColumn(PART, part).groupBy(PART) for frame in (self.session.createDataFrame(labels), rows)
+        )
+        schema = self.session.createDataFrame(history.schema.empty_table()).schema
+        found = asked.cogroup(held).applyInArrow(partial(part_values, history), schema)
+        return found.toArrow().cast(history.schema)
+
 
 @contextmanager
 def open_engine() -> Iterator[SparkEngine]:
@@ -55,6 +72,8 @@ def open_engine() -> Iterator[SparkEngine]:
     options = {**OPTIONS, "spark.executorEnv.PYTHONPATH": str(settings.BASE_DIR)}
     if master.startswith("local"):
         options["spark.driver.bindAddress"] = options["spark.driver.host"] = "127.0.0.1"
+        # Its workers are this interpreter; those of a cluster are named there.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         session = SparkSession.builder.master(master).config(map=options).getOrCreate()
     except (PySparkException, OSError, RuntimeError) as error:

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from features.actions.apply_feature_view import apply_feature_view
 from features.actions.ingest import ingest
+from features.adapters import partitions
 from features.adapters.as_of import values_as_of
 from features.adapters.engine import values_at
 from features.core.point_in_time import EVENT
@@ -96,3 +97,24 @@ def test_values_as_of_a_moment_are_those_of_labels_at_that_moment(engine, late, 
     for name in view.names:
         assert found[name].to_pylist() == wanted[name].to_pylist(), name
     assert found.schema.field(EVENT).type == pa.timestamp("us", tz="UTC")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("late", [True, False])
+def test_values_of_labels_are_the_same_on_every_engine(engine, late, made, monkeypatch):
+    view, version = made(late)
+    monkeypatch.setattr(partitions, "PART_ROWS", 150)
+    random = np.random.default_rng(3)
+    keys = {
+        "a": pa.array(random.choice(["x", "y", "z", "w"], 200).tolist(), mask=random.random(200) < 0.05),
+        "c": pa.array(random.integers(0, 4, 200), mask=random.random(200) < 0.05),
+    }
+    labels, at = pa.table(keys), pa.chunked_array([times(random.integers(0, 40, 200) * 21_600)])
+    use(monkeypatch, engine)
+    found = values_at(view, version, labels, at)
+    use(monkeypatch, "duckdb")
+    wanted = values_at(view, version, labels, at)
+    assert found.schema == wanted.schema
+    assert found.num_rows == 200
+    for name in found.column_names:
+        assert found[name].to_pylist() == wanted[name].to_pylist(), name
