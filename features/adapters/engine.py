@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from django.conf import settings
 
-from features.adapters.engine_duckdb import open_duckdb
+from features.adapters.engine_duckdb import Settings, open_duckdb
 from features.adapters.extras import open_extra
 from features.adapters.parquet_tables import read_files
 from features.adapters.sources import Source, source_of
@@ -51,7 +51,7 @@ def open_engine() -> Iterator[Engine]:
     """
     name = settings.CONFIG.features.engine
     if name == "duckdb":
-        limits = {"memory_limit": MEMORY_LIMIT, "temp_directory": str(var_path("staging", "duckdb"))}
+        limits: Settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": str(var_path("staging", "duckdb"))}
         with open_duckdb(limits) as engine:
             yield engine
     else:

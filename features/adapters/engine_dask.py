@@ -61,7 +61,8 @@ def _lazy(frame: dask.dataframe.DataFrame) -> nw.LazyFrame[Any]:
 
 
 def _pandas(table: pa.Table) -> pd.DataFrame:
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
 
 
 @contextmanager

@@ -69,7 +69,10 @@ def open_engine() -> Iterator[SparkEngine]:
         If the cluster does not answer.
     """
     master = settings.CONFIG.features.spark_master or "local[*]"
-    options = {**OPTIONS, "spark.executorEnv.PYTHONPATH": str(settings.BASE_DIR)}
+    options: dict[str, bool | float | int | str | None] = {
+        **OPTIONS,
+        "spark.executorEnv.PYTHONPATH": str(settings.BASE_DIR),
+    }
     if master.startswith("local"):
         options["spark.driver.bindAddress"] = options["spark.driver.host"] = "127.0.0.1"
         # Its workers are this interpreter; those of a cluster are named there.

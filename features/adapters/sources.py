@@ -71,11 +71,10 @@ def _span(kept: pa.Table, name: str, *, numeric: bool) -> Span | None:
     any_missing = missing is None or bool(missing.null_count) or (pc.sum(missing).as_py() or 0) > 0
     if not numeric:
         return Span(missing=any_missing)
-    ends = [kept[f"{end}.{name}"] if f"{end}.{name}" in kept.column_names else None for end in ("min", "max")]
-    if any(end is None for end in ends) or missing is None:
+    if missing is None or not {f"min.{name}", f"max.{name}"} <= set(kept.column_names):
         return None
     filled = pc.less(missing, kept["num_records"])
-    low, high = (end.filter(filled).cast(pa.float64(), safe=False) for end in ends)
+    low, high = (kept[f"{end}.{name}"].filter(filled).cast(pa.float64(), safe=False) for end in ("min", "max"))
     if low.null_count or high.null_count:
         return None
     if not len(low):

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from features.errors import DefinitionError, FileMissingError, SchemaError, UnreadableFileError
+from features.errors import FileMissingError, SchemaError, UnreadableFileError
 from features.ground.errors import bounded
 
 
@@ -36,12 +36,3 @@ def schema_yaml(columns: list[dict[str, Any]], policy: dict[str, Any]) -> str:
     """Return a schema as a file `ingest --schema` takes, without what is not said."""
     short = [{key: value for key, value in column.items() if value is not None} for column in columns]
     return yaml.safe_dump({**policy, "columns": short}, sort_keys=False, allow_unicode=True)
-
-
-def read_definitions(path: Path) -> list[dict[str, Any]]:
-    """Return the feature views of a file: a list of them under `views`, or one alone."""
-    body = read_yaml(path)
-    items = body["views"] if isinstance(body, dict) and "views" in body else [body]
-    if not isinstance(items, list) or not items:
-        raise DefinitionError(f"{path.name} must hold views, a list, or one view; got {bounded(body)}")
-    return items

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from features.core.evaluate import with_derived
 from features.core.grid import Span
-from features.core.in_force import BoolArray, distinct, least, newest
+from features.core.in_force import Newest, distinct, least
 from features.core.measures import SUMMED, Measure, feature_values, measures_of
 from features.core.point_in_time import Frames, IntArray, Matched, entity_starts, match
 from features.core.schema import ARROW_TYPES, Dtype
@@ -53,13 +53,10 @@ def view_values(
         The view's features, in their order and in the order of the labels, the derived ones last.
     """
     windows = list(dict.fromkeys(feature.window_us for feature in view.features))
-    matched = match(labels, events, entity=view.entity, windows_us=windows, frames=frames)
-    starts = entity_starts(events, matched.order, view.entity)
-    measures = measures_of(view, dtypes, spans, rows)
-    values = _summed(view, measures, events, matched)
-    for feature in view.features:
-        if feature.function not in SUMMED:
-            values[feature.name] = _made(feature.function, events[feature.column], matched, starts, feature.window_us)
+    ranges = any(feature.function in SIGNS for feature in view.features)
+    matched = match(labels, events, entity=view.entity, windows_us=windows, ranges=ranges, frames=frames)
+    values = _summed(view, measures_of(view, dtypes, spans, rows), events, matched)
+    values |= _held(view, events, matched)
     types = {feature.name: ARROW_TYPES[result_dtype(feature, dtypes)] for feature in view.features}
     return with_derived(typed({name: values[name] for name in types}, types), view.derived)
 
@@ -83,13 +80,23 @@ def typed(values: Mapping[str, pa.Array | pa.ChunkedArray], types: Mapping[str, 
     return pa.table({k: pc.add(v, 0.0) if pa.types.is_floating(types[k]) else v for k, v in table.items()})
 
 
-def _made(function: str, column: pa.ChunkedArray, matched: Matched, starts: BoolArray, window_us: int) -> pa.Array:
-    if function == "last":
-        return newest(column, matched, starts, window_us)
-    if function == "nunique":
-        return distinct(column, matched, starts, window_us)
-    numbers = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
-    return least(numbers.cast(pa.float64(), safe=False), matched, window_us, sign=SIGNS[function])
+def _held(view: ViewDefinition, events: pa.Table, matched: Matched) -> dict[str, pa.Array]:
+    """Compute what is no sum: newest and extreme values, numbers of different values."""
+    functions = {feature.function for feature in view.features}
+    newest = Newest(events, matched, view.entity) if "last" in functions else None
+    starts = entity_starts(events, matched.order, view.entity) if "nunique" in functions else None
+    found = {}
+    for feature in view.features:
+        column, window = feature.column, feature.window_us
+        if feature.function == "last" and newest is not None:
+            found[feature.name] = newest.values(column, window)
+        elif feature.function == "nunique" and starts is not None:
+            found[feature.name] = distinct(events[column], matched, starts, window)
+        elif feature.function in SIGNS:
+            values = events[column].cast(pa.int8()) if pa.types.is_boolean(events[column].type) else events[column]
+            numbers = values.cast(pa.float64(), safe=False)
+            found[feature.name] = least(numbers, matched, window, sign=SIGNS[feature.function])
+    return found
 
 
 def _summed(

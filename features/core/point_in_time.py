@@ -37,9 +37,9 @@ class Matched:
         How many rows of `begun_order` come before each label.
     ended : mapping of int to ndarray of int, shape (n_labels,)
         By window, how many rows of `order` were over before each label.
-    label_order : ndarray of int, shape (n_labels,)
-        Places of the labels by entity and time.
-    labels_before : ndarray of int, shape (n_rows,)
+    label_order : ndarray of int, shape (n_labels,), or None
+        Places of the labels by entity and time; this and what follows only where ranges are wanted.
+    labels_before : ndarray of int, shape (n_rows,), or None
         How many labels of `label_order` come before the row at each place of `begun_order`.
     labels_until : mapping of int to ndarray of int, shape (n_rows,)
         By window, how many labels of `label_order` come before the row at each place of `order` is over.
@@ -51,8 +51,8 @@ class Matched:
     begun_order: IntArray
     begun: IntArray
     ended: Mapping[int, IntArray]
-    label_order: IntArray
-    labels_before: IntArray
+    label_order: IntArray | None
+    labels_before: IntArray | None
     labels_until: Mapping[int, IntArray]
     event: IntArray
     known: IntArray
@@ -78,7 +78,13 @@ class Matched:
 
 
 def match(
-    labels: pa.Table, events: pa.Table, *, entity: Sequence[str], windows_us: Sequence[int], frames: Frames
+    labels: pa.Table,
+    events: pa.Table,
+    *,
+    entity: Sequence[str],
+    windows_us: Sequence[int],
+    ranges: bool,
+    frames: Frames,
 ) -> Matched:
     """Bring rows and labels into order.
 
@@ -92,6 +98,8 @@ def match(
         Names of the entity columns.
     windows_us : sequence of int
         The windows, in microseconds.
+    ranges : bool
+        Whether it is wanted which labels each row counts for, too.
     frames : callable
         Hands a table to the engine and returns a lazy frame of it.
 
@@ -107,20 +115,22 @@ def match(
     asked = [] if late else [at - 1]
     asked += [at - window - 1 for window in windows_us]
     codes = _in_order(labels, events, event, known if late else None, asked, entity, frames)
-    order, places, befores = _positions(codes, len(event), len(at), len(asked))
+    order, places = _positions(codes, len(event), len(at), len(asked))
+    befores = _labels_before(codes, len(event), len(at), len(asked)) if ranges else []
     if late:
         codes = _in_order(labels, events, known, None, [at], entity, frames)
-        begun_order, first, before = _positions(codes, len(event), len(at), 1)
-        places, befores = [*first, *places], [*before, *befores]
+        begun_order, first = _positions(codes, len(event), len(at), 1)
+        places = [*first, *places]
+        befores = [*_labels_before(codes, len(event), len(at), 1), *befores] if ranges else []
     kind = codes - len(event)
     return Matched(
         order=order,
         begun_order=begun_order if late else order,
         begun=places[0],
         ended=dict(zip(windows_us, places[1:], strict=True)),
-        label_order=kind[(kind >= 0) & (kind < len(at))],
-        labels_before=befores[0],
-        labels_until=dict(zip(windows_us, befores[1:], strict=True)),
+        label_order=kind[(kind >= 0) & (kind < len(at))] if ranges else None,
+        labels_before=befores[0] if ranges else None,
+        labels_until=dict(zip(windows_us, befores[1:], strict=False)),
         event=event,
         known=known,
     )
@@ -149,17 +159,21 @@ def _in_order(
     return codes
 
 
-def _positions(codes: IntArray, rows: int, labels: int, kinds: int) -> tuple[IntArray, list[IntArray], list[IntArray]]:
-    """Return the rows in order; for each label the rows before it; for each row the labels before it, by kind."""
+def _positions(codes: IntArray, rows: int, labels: int, kinds: int) -> tuple[IntArray, list[IntArray]]:
+    """Return the rows in order, and for each kind of question how many rows come before each label's."""
     is_row = codes < rows
-    seen = np.cumsum(is_row)
+    asks = np.flatnonzero(~is_row)
     places = np.empty(kinds * labels, np.int64)
-    places[codes[~is_row] - rows] = seen[~is_row]
-    befores = []
-    for kind in range(kinds):
-        first = rows + kind * labels
-        befores.append(np.cumsum((codes >= first) & (codes < first + labels))[is_row])
-    return codes[is_row], [places[kind * labels : (kind + 1) * labels] for kind in range(kinds)], befores
+    # As many rows come before a question as there are places before it, less the questions among them.
+    places[codes[asks] - rows] = asks - np.arange(len(asks))
+    return codes[is_row], list(places.reshape(kinds, labels))
+
+
+def _labels_before(codes: IntArray, rows: int, labels: int, kinds: int) -> list[IntArray]:
+    """Return for each kind of question how many come before each row."""
+    is_row = codes < rows
+    firsts = (rows + kind * labels for kind in range(kinds))
+    return [np.cumsum((codes >= first) & (codes < first + labels), dtype=np.int64)[is_row] for first in firsts]
 
 
 def entity_starts(events: pa.Table, order: IntArray, entity: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from features.errors import DefinitionError
@@ -37,6 +37,12 @@ class ValueTest:
     max: float | None = None
     max_missing: float | None = None
 
+    def __str__(self) -> str:
+        """Return the demand in the words of a plan."""
+        limits = {"min": self.min, "max": self.max, "max_missing": self.max_missing}
+        said = [f"{key} {value:g}" for key, value in limits.items() if value is not None]
+        return " ".join([self.feature or "every feature", *(["not_null"] if self.not_null else []), *said])
+
 
 def parse_value_test(item: Any) -> ValueTest:
     """Read one test of a view.
@@ -68,9 +74,8 @@ def parse_value_test(item: Any) -> ValueTest:
         or (share is not None and not 0 <= share <= 1)
     ):
         raise DefinitionError(f"{FORM}; got {bounded(dict(item))}")
-    said = " ".join(f"{key} {value:g}" for key, value in limits.items() if value is not None)
-    name = " ".join(filter(None, (feature, "not_null" if not_null else "", said)))
-    return ValueTest(name=str(item.get("name") or name), feature=feature, not_null=not_null, **limits)
+    test = ValueTest(name=str(item.get("name") or ""), feature=feature, not_null=not_null, **limits)
+    return test if test.name else replace(test, name=str(test))
 
 
 def _number(item: Mapping[str, Any], key: str) -> float | None:

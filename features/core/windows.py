@@ -53,7 +53,7 @@ class ViewDefinition:
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of all features, the derived ones last."""
-        return tuple(feature.name for feature in (*self.features, *self.derived))
+        return (*(feature.name for feature in self.features), *(one.name for one in self.derived))
 
     @property
     def digest(self) -> str:
