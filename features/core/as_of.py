@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.core.aggregations import Aggregation
 from features.core.evaluate import with_derived
 from features.core.history import typed
 from features.core.measures import Measure, feature_values
@@ -117,35 +118,45 @@ def state_as_of(question: Question, rows: Frame) -> Frame:
 
 
 def _windowed(question: Question, rows: Frame) -> Frame:
+    """Sum each ring, then the rings of each window."""
     entity, windows = question.view.entity, question.windows()
+    rings, names = _rings(question, rows)
+    parts: dict[str, nw.Expr] = {}
+    for place in range(len(windows)):
+        inside = nw.col(RING) <= place
+        for name, how in names.items():
+            # A sum of 64 bits may come back wider.
+            value = nw.col(name).cast(nw.Int64()) if how == "sum" else nw.col(name)
+            part = nw.when(inside).then(value)
+            parts[f"{name}_{place}"] = (part.otherwise(nw.lit(0).cast(nw.Int64())) if how == "sum" else part).alias(
+                f"{name}_{place}"
+            )
+    totals = [_reduced(nw.col(part), names[part.rpartition("_")[0]]) for part in parts]
+    return rings.select(*entity, EVENT, *parts.values()).group_by(*entity).agg(nw.col(EVENT).max(), *totals)
+
+
+def _rings(question: Question, rows: Frame) -> tuple[Frame, dict[str, str]]:
+    """Bring the rows between two windows of each entity down to one; return how each column goes on."""
+    windows = question.windows()
     steps = {name: expr for one in question.measures.values() for name, expr in one.steps().items()}
     extremes = question.columns("min", "max")
-    numbers = [nw.col(name).cast(nw.Float64()).alias(f"__x{place}") for place, name in enumerate(extremes)]
+    numbers = {f"__x{place}": nw.col(name).cast(nw.Float64()) for place, name in enumerate(extremes)}
     ring: nw.Expr = nw.lit(len(windows))
     for place in reversed(range(len(windows))):
         begun = nw.col(EVENT) >= nw.lit(question.start(windows[place]))
         ring = nw.when(begun).then(nw.lit(place)).otherwise(ring)
-    prepared = rows.select(*entity, EVENT, ring.cast(nw.Int64()).alias(RING), *steps.values(), *numbers)
-    summed = [nw.col(name).sum().alias(name) for name in steps]
-    ranges = [f"__{end}{place}" for place in range(len(extremes)) for end in ("lo", "hi")]
-    outer = [
-        nw.col(f"__x{name[4:]}").min().alias(name) if name[2:4] == "lo" else nw.col(f"__x{name[4:]}").max().alias(name)
-        for name in ranges
-    ]
-    rings = prepared.group_by(*entity, RING).agg(nw.col(EVENT).max(), *summed, *outer)
-    within = {place: nw.col(RING) <= place for place in range(len(windows))}
-    parts, totals = [], [nw.col(EVENT).max()]
-    for place, inside in within.items():
-        for name in steps:
-            # A sum of 64 bits may come back wider.
-            part = nw.when(inside).then(nw.col(name).cast(nw.Int64())).otherwise(nw.lit(0).cast(nw.Int64()))
-            parts.append(part.alias(f"{name}_{place}"))
-            totals.append(nw.col(f"{name}_{place}").sum())
-        for name in ranges:
-            parts.append(nw.when(inside).then(nw.col(name)).alias(f"{name}_{place}"))
-            column = nw.col(f"{name}_{place}")
-            totals.append(column.min() if name[2:4] == "lo" else column.max())
-    return rings.select(*entity, EVENT, *parts).group_by(*entity).agg(*totals)
+    columns = [*steps.values(), *(expr.alias(name) for name, expr in numbers.items())]
+    keys = question.view.entity
+    prepared = rows.select(*keys, EVENT, ring.cast(nw.Int64()).alias(RING), *columns)
+    sums = [nw.col(name).sum() for name in steps]
+    ends = [_reduced(nw.col(name), how).alias(f"{name}{how}") for name in numbers for how in ("min", "max")]
+    names = dict.fromkeys(steps, "sum") | {f"{name}{how}": how for name in numbers for how in ("min", "max")}
+    return prepared.group_by(*keys, RING).agg(nw.col(EVENT).max(), *sums, *ends), names
+
+
+def _reduced(column: nw.Expr, how: str) -> nw.Expr:
+    reduced: dict[str, nw.Expr] = {"sum": column.sum(), "min": column.min(), "max": column.max()}
+    return reduced[how]
 
 
 def _newest(rows: Frame, entity: Sequence[str], columns: Sequence[str]) -> Frame:
@@ -205,29 +216,28 @@ def finished(question: Question, state: pa.Table) -> pa.Table:
     """
     view = question.view
     keys = {name: state[name].cast(ARROW_TYPES[question.dtypes[name]]) for name in view.entity}
-    place = {window: index for index, window in enumerate(question.windows())}
-    values: dict[str, Any] = {}
-    for feature in view.features:
-        index = place[feature.window_us]
-        if feature.name in question.measures:
-            one = question.measures[feature.name]
-            held = {name: _whole(state[f"{name}_{index}"]) for name in one.steps()}
-            values[feature.name] = feature_values(feature, one, held)
-        elif feature.function == "last":
-            column = question.columns("last").index(feature.column)
-            happened = state[f"__le{column}"].cast(TIME)
-            fresh = pc.greater_equal(happened, pa.scalar(question.start(feature.window_us), TIME))
-            values[feature.name] = pc.if_else(fresh, state[f"__v{column}"], None)
-        elif feature.function == "nunique":
-            column = question.columns("nunique").index(feature.column)
-            values[feature.name] = pa.array(_whole(state[f"__u{column}_{feature.window_us}"]))
-        else:
-            column = question.columns("min", "max").index(feature.column)
-            values[feature.name] = state[f"__{'lo' if feature.function == 'min' else 'hi'}{column}_{index}"]
+    values = {feature.name: _value(question, feature, state) for feature in view.features}
     types = {feature.name: ARROW_TYPES[result_dtype(feature, question.dtypes)] for feature in view.features}
     made = with_derived(typed(values, types), view.derived)
     columns = {**keys, **{name: made[name] for name in view.names}, EVENT: state[EVENT].cast(TIME)}
     return pa.table(columns).sort_by([(name, "ascending") for name in view.entity])
+
+
+def _value(question: Question, feature: Aggregation, state: pa.Table) -> Any:
+    place = question.windows().index(feature.window_us)
+    if feature.name in question.measures:
+        one = question.measures[feature.name]
+        return feature_values(feature, one, {name: _whole(state[f"{name}_{place}"]) for name in one.steps()})
+    if feature.function == "last":
+        column = question.columns("last").index(feature.column)
+        happened = state[f"__le{column}"].cast(TIME)
+        fresh = pc.greater_equal(happened, pa.scalar(question.start(feature.window_us), TIME))
+        return pc.if_else(fresh, state[f"__v{column}"], None)
+    if feature.function == "nunique":
+        column = question.columns("nunique").index(feature.column)
+        return pa.array(_whole(state[f"__u{column}_{feature.window_us}"]))
+    column = question.columns("min", "max").index(feature.column)
+    return state[f"__x{column}{feature.function}_{place}"]
 
 
 def _whole(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.int64]]:

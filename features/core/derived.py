@@ -112,7 +112,7 @@ def _tree(derived: Derived) -> ast.expr:
             raise ValueError(f"it has {len(text)} characters, and 1 to {LONGEST} are allowed")
         tree = ast.parse(text, mode="eval").body
         _check(tree, 0)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise DefinitionError(
             f"derived feature {derived.name!r} is no expression of {GRAMMAR}: {bounded(reason)}; got {bounded(text)!r}"

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from features.core.evaluate import with_derived
 from features.core.grid import Span
 from features.core.in_force import Newest, distinct, least
-from features.core.measures import SUMMED, Measure, feature_values, measures_of
+from features.core.measures import Measure, feature_values, measures_of
 from features.core.point_in_time import Frames, IntArray, Matched, entity_starts, match
 from features.core.schema import ARROW_TYPES, Dtype
 from features.core.windows import ViewDefinition, result_dtype

@@ -35,10 +35,10 @@ DERIVED = [
 ]
 VIEW = parse_view({"name": "x", "dataset": "d", "entity": ["a", "c"], "features": FEATURES, "derived": DERIVED})
 DTYPES: dict[str, Any] = {"a": "string", "c": "integer", "v": "number", "b": "boolean", "s": "string", "i": "integer"}
-EVENTS = pa.schema(
-    [("a", pa.string()), ("c", pa.int64()), ("__event", pa.int64()), ("__known", pa.int64())]
-    + [("v", pa.float64()), ("b", pa.bool_()), ("s", pa.string()), ("i", pa.int64())]
-)
+EVENTS = pa.schema({
+    "a": pa.string(), "c": pa.int64(), "__event": pa.int64(), "__known": pa.int64(),
+    "v": pa.float64(), "b": pa.bool_(), "s": pa.string(), "i": pa.int64(),
+})  # fmt: skip
 LABELS = pa.schema([("a", pa.string()), ("c", pa.int64()), ("__at", pa.int64())])
 
 
