@@ -54,10 +54,8 @@ def take_snapshot(
 
     Raises
     ------
-    UnknownDatasetError, UnknownDatasetVersionError, UnknownFeatureViewError, DefinitionError, EmptyFileError
-        If a name isn't known, the views don't fit the labels, or no label is left.
-    FeatureTestFailedError
-        If the values of a view fail one of its tests.
+    UnknownDatasetError, UnknownFeatureViewError, DefinitionError, EmptyFileError, FeatureTestFailedError
+        If a name isn't known, the views don't fit the labels, no label is left, or a view's test fails.
     """
     if not 0 < len(name) <= 150 or not name.isprintable():
         raise SchemaError(f"a snapshot's name is 1 to 150 printable characters; got {bounded(repr(name))}")

@@ -10,7 +10,7 @@ Times are whole microseconds.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -107,33 +107,59 @@ def match(
     -------
     Matched
     """
-    event, at = (events[EVENT].to_numpy(), labels[AT].to_numpy())
+    event, at = events[EVENT].to_numpy(), labels[AT].to_numpy()
     # A row that was known before it happened counts from the moment after it happened.
     known = np.maximum(events[KNOWN].to_numpy(), event + 1)
     late = bool((known > event + 1).any())
-    # Known at once, a row has begun at t if it happened by t - 1: the same order serves.
-    asked = [] if late else [at - 1]
-    asked += [at - window - 1 for window in windows_us]
-    codes = _in_order(labels, events, event, known if late else None, asked, entity, frames)
-    order, places = _positions(codes, len(event), len(at), len(asked))
-    befores = _labels_before(codes, len(event), len(at), len(asked)) if ranges else []
+    over = [at - window - 1 for window in windows_us]
     if late:
-        codes = _in_order(labels, events, known, None, [at], entity, frames)
-        begun_order, first = _positions(codes, len(event), len(at), 1)
-        places = [*first, *places]
-        befores = [*_labels_before(codes, len(event), len(at), 1), *befores] if ranges else []
-    kind = codes - len(event)
+        begun = _sorted(labels, events, entity, known, None, [at], ranges=ranges, frames=frames)
+        ended = _sorted(labels, events, entity, event, known, over, ranges=ranges, frames=frames)
+    else:
+        # Known at once, a row has begun at t if it happened by t - 1: the same order serves.
+        ended = _sorted(labels, events, entity, event, None, [at - 1, *over], ranges=ranges, frames=frames)
+        begun, ended = ended, ended.without_first()
     return Matched(
-        order=order,
-        begun_order=begun_order if late else order,
-        begun=places[0],
-        ended=dict(zip(windows_us, places[1:], strict=True)),
-        label_order=kind[(kind >= 0) & (kind < len(at))] if ranges else None,
-        labels_before=befores[0] if ranges else None,
-        labels_until=dict(zip(windows_us, befores[1:], strict=False)),
+        order=ended.order,
+        begun_order=begun.order,
+        begun=begun.rows_before[0],
+        ended=dict(zip(windows_us, ended.rows_before, strict=True)),
+        label_order=begun.label_order if ranges else None,
+        labels_before=begun.labels_before[0] if ranges else None,
+        labels_until=dict(zip(windows_us, ended.labels_before, strict=True)) if ranges else {},
         event=event,
         known=known,
     )
+
+
+class _Sorted(NamedTuple):
+    """Rows in order, and by question how many rows come before each label and how many labels before each row."""
+
+    order: IntArray
+    label_order: IntArray
+    rows_before: list[IntArray]
+    labels_before: list[IntArray]
+
+    def without_first(self) -> "_Sorted":
+        return self._replace(rows_before=self.rows_before[1:], labels_before=self.labels_before[1:])
+
+
+def _sorted(
+    labels: pa.Table,
+    events: pa.Table,
+    entity: Sequence[str],
+    when: IntArray,
+    tie: IntArray | None,
+    asked: Sequence[IntArray],
+    *,
+    ranges: bool,
+    frames: Frames,
+) -> _Sorted:
+    codes = _in_order(labels, events, when, tie, asked, entity, frames)
+    rows, count, kinds = events.num_rows, labels.num_rows, len(asked)
+    order, places = _positions(codes, rows, count, kinds)
+    first = codes[(codes >= rows) & (codes < rows + count)] - rows if ranges else codes[:0]
+    return _Sorted(order, first, places, _labels_before(codes, rows, count, kinds) if ranges else [])
 
 
 def _in_order(
