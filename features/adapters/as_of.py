@@ -1,6 +1,7 @@
 """A view's features for every entity as of one moment."""
 
 from datetime import datetime
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
@@ -46,10 +47,17 @@ def values_as_of(
         times[KNOWN] = dataset.known_at_column
     columns = list(dict.fromkeys([*view.entity, *used]))
     with open_engine() as engine:
-        rows = engine.scan(source.files, list(dict.fromkeys([*columns, *times.values()])))
+        rows = engine.scan(source.data, list(dict.fromkeys([*columns, *times.values()])))
         rows = rows.select(*columns, *(nw.col(name).alias(kind) for kind, name in times.items()))
         if entities is not None:
             wanted = entities.select(view.entity).group_by(list(view.entity)).aggregate([])
             rows = rows.join(engine.frame(wanted), on=list(view.entity), how="semi")
         state: pa.Table = state_as_of(question, usable_rows(question, rows)).collect("pyarrow").to_native()
     return finished(question, state)
+
+
+def grid_of(view: ViewDefinition, version: DatasetVersion) -> dict[str, Any]:
+    """Return the grids a view's values are summed on; where they differ, values of two versions must not be mixed."""
+    source = source_of(view, version)
+    measures = measures_of(view, version.dataset.dtypes(), source.spans, source.rows)
+    return {name: measure.grid.as_dict() for name, measure in sorted(measures.items())}

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as pads
 from django.conf import settings
 
 from features.adapters.engine_duckdb import Settings, open_duckdb
 from features.adapters.extras import open_extra
-from features.adapters.parquet_tables import read_files
 from features.adapters.sources import Source, source_of
 from features.core.part import MICROSECONDS, ROW, History
 from features.core.point_in_time import AT
@@ -33,10 +33,10 @@ class Engine(Protocol):
     def frame(self, table: pa.Table) -> nw.LazyFrame[Any]:
         """Return a table of this process as a lazy frame."""
 
-    def scan(self, files: Sequence[str], columns: Sequence[str]) -> nw.LazyFrame[Any]:
+    def scan(self, data: pads.Dataset, columns: Sequence[str]) -> nw.LazyFrame[Any]:
         """Return columns of Parquet files as a lazy frame."""
 
-    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+    def history(self, history: History, labels: pa.Table, data: pads.Dataset) -> pa.Table:
         """Return the features of labels as of their own times, in any order."""
 
 
@@ -79,7 +79,7 @@ def read_events(view: ViewDefinition, version: DatasetVersion) -> pa.Table:
     """
     source = source_of(view, version)
     history = history_of(view, version, source)
-    return history.events(read_files(source.files, history.columns))
+    return history.events(source.data.to_table(columns=history.columns))
 
 
 def values_at(view: ViewDefinition, version: DatasetVersion, labels: pa.Table, at: pa.ChunkedArray) -> pa.Table:
@@ -106,7 +106,7 @@ def values_at(view: ViewDefinition, version: DatasetVersion, labels: pa.Table, a
     asked = labels.select(view.entity).append_column(AT, at.cast(MICROSECONDS))
     asked = asked.append_column(ROW, pa.array(np.arange(labels.num_rows)))
     with open_engine() as engine:
-        found = engine.history(history, asked, source.files)
+        found = engine.history(history, asked, source.data)
     rows = found[ROW].to_numpy()
     if not np.array_equal(rows, np.arange(len(rows))):
         found = found.take(pa.array(np.argsort(rows)))

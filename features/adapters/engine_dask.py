@@ -11,6 +11,7 @@ import distributed
 import narwhals.stable.v2 as nw
 import pandas as pd
 import pyarrow as pa
+import pyarrow.dataset as pads
 from django.conf import settings
 
 from features.adapters.partitions import part_values, parts_of
@@ -32,20 +33,29 @@ class DaskEngine:
         """Return a table of this process as a lazy frame."""
         return _lazy(dask.dataframe.from_pandas(_pandas(table), npartitions=1))
 
-    def scan(self, files: Sequence[str], columns: Sequence[str]) -> nw.LazyFrame[Any]:
+    def scan(self, data: pads.Dataset, columns: Sequence[str]) -> nw.LazyFrame[Any]:
         """Return columns of Parquet files as a lazy frame."""
-        return _lazy(dask.dataframe.read_parquet(list(files), columns=list(columns), dtype_backend="pyarrow"))
+        return _lazy(_read(data, columns))
 
-    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+    def history(self, history: History, labels: pa.Table, data: pads.Dataset) -> pa.Table:
         """Bring labels and rows of an entity together in one part, and compute it there."""
         entity, parts = list(history.view.entity), parts_of(history)
-        rows = dask.dataframe.read_parquet(list(files), columns=history.columns, dtype_backend="pyarrow")
+        rows = _read(data, history.columns)
         asked = dask.dataframe.from_pandas(_pandas(labels), npartitions=1)
         # Of rows without a key none counts; labels without one go where they like.
         both = [frame.shuffle(on=entity, npartitions=parts) for frame in (asked, rows.dropna(subset=entity))]
         meta = _pandas(history.schema.empty_table())
         found = dask.dataframe.map_partitions(_part, *both, history, meta=meta, align_dataframes=False)
         return pa.Table.from_pandas(found.compute(), schema=history.schema, preserve_index=False)
+
+
+def _read(data: pads.Dataset, columns: Sequence[str]) -> dask.dataframe.DataFrame:
+    # Its own file system goes with the files: a folder's, or a bucket's.
+    files = list(data.files)
+    rows: dask.dataframe.DataFrame = dask.dataframe.read_parquet(
+        files, columns=list(columns), dtype_backend="pyarrow", filesystem=data.filesystem
+    )
+    return rows
 
 
 def _part(labels: pd.DataFrame, rows: pd.DataFrame, history: History) -> pd.DataFrame:

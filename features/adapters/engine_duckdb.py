@@ -7,8 +7,9 @@ from typing import Any
 import duckdb
 import narwhals.stable.v2 as nw
 import pyarrow as pa
+import pyarrow.dataset as pads
 
-from features.adapters.parquet_tables import read_files
+from features.adapters.parquet_scans import local_files
 from features.core.part import History
 
 Settings = dict[str, str | bool | int | float | list[str]]
@@ -26,14 +27,18 @@ class DuckDBEngine:
         """Return a table of this process as a lazy frame."""
         return nw.from_native(self.connection.from_arrow(table)).lazy()
 
-    def scan(self, files: Sequence[str], columns: Sequence[str]) -> nw.LazyFrame[Any]:
+    def scan(self, data: pads.Dataset, columns: Sequence[str]) -> nw.LazyFrame[Any]:
         """Return columns of Parquet files as a lazy frame."""
-        rows = self.connection.read_parquet(list(files), hive_partitioning=False, union_by_name=len(files) > 1)
+        files = local_files(data)
+        if files is None:
+            rows = self.connection.from_arrow(data)
+        else:
+            rows = self.connection.read_parquet(files, hive_partitioning=False, union_by_name=len(files) > 1)
         return nw.from_native(rows).lazy().select(*columns)
 
-    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+    def history(self, history: History, labels: pa.Table, data: pads.Dataset) -> pa.Table:
         """Compute everything in this process."""
-        return history.values(labels, read_files(files, history.columns), self.frame)
+        return history.values(labels, data.to_table(columns=history.columns), self.frame)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars
 import pyarrow as pa
+import pyarrow.dataset as pads
 
-from features.adapters.parquet_tables import read_files
+from features.adapters.parquet_scans import local_files
 from features.core.part import History
 
 
@@ -21,16 +22,18 @@ class PolarsEngine:
         """Return a table of this process as a lazy frame."""
         return nw.from_native(polars.DataFrame(table)).lazy()
 
-    def scan(self, files: Sequence[str], columns: Sequence[str]) -> nw.LazyFrame[Any]:
+    def scan(self, data: pads.Dataset, columns: Sequence[str]) -> nw.LazyFrame[Any]:
         """Return columns of Parquet files as a lazy frame."""
-        rows = polars.scan_parquet(
-            list(files), hive_partitioning=False, missing_columns="insert", extra_columns="ignore"
-        )
+        files = local_files(data)
+        if files is None:
+            rows = polars.scan_pyarrow_dataset(data)
+        else:
+            rows = polars.scan_parquet(files, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")
         return nw.from_native(rows).select(*columns)
 
-    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+    def history(self, history: History, labels: pa.Table, data: pads.Dataset) -> pa.Table:
         """Compute everything in this process."""
-        return history.values(labels, read_files(files, history.columns), self.frame)
+        return history.values(labels, data.to_table(columns=history.columns), self.frame)
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
+import pyarrow.dataset as pads
 from django.conf import settings
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession, functions
+from pyspark.sql import DataFrame, SparkSession, functions
 
+from features.adapters.parquet_scans import local_files
 from features.adapters.partitions import part_values, parts_of
 from features.core.part import History
 from features.errors import EngineMissingError
@@ -41,15 +43,24 @@ class SparkEngine:
         """Return a table of this process as a lazy frame."""
         return nw.from_native(self.session.createDataFrame(table)).lazy()
 
-    def scan(self, files: Sequence[str], columns: Sequence[str]) -> nw.LazyFrame[Any]:
+    def scan(self, data: pads.Dataset, columns: Sequence[str]) -> nw.LazyFrame[Any]:
         """Return columns of Parquet files as a lazy frame."""
-        # Files and no folders: what a path says of its partition is in no column.
-        rows = self.session.read.option("recursiveFileLookup", "true").parquet(*files)
-        return nw.from_native(rows).lazy().select(*columns)
+        return nw.from_native(self._read(data)).lazy().select(*columns)
 
-    def history(self, history: History, labels: pa.Table, files: Sequence[str]) -> pa.Table:
+    def _read(self, data: pads.Dataset) -> DataFrame:
+        files = local_files(data)
+        if files is None:
+            raise EngineMissingError(
+                "features.engine spark reads tables in folders that its workers see, not in a bucket: Spark would need "
+                "Hadoop's S3 libraries; use duckdb, polars or dask with storage by URL",
+                engine="spark",
+            )
+        # Files and no folders: what a path says of its partition is in no column.
+        return self.session.read.option("recursiveFileLookup", "true").parquet(*files)
+
+    def history(self, history: History, labels: pa.Table, data: pads.Dataset) -> pa.Table:
         """Bring labels and rows of an entity together in one part, and compute it there."""
-        rows = self.session.read.option("recursiveFileLookup", "true").parquet(*files).select(*history.columns)
+        rows = self._read(data).select(*history.columns)
         part = functions.pmod(functions.xxhash64(*history.view.entity), functions.lit(parts_of(history)))
         asked, held = (
             frame.withColumn(PART, part).groupBy(PART) for frame in (self.session.createDataFrame(labels), rows)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +11,7 @@ from deltalake import DeltaTable
 from features.adapters.delta import table_path
 from features.core.aggregations import Aggregation
 from features.core.grid import Span
-from features.core.measures import SUMMED, measures_of
+from features.core.measures import SUMMED
 from features.core.windows import ViewDefinition
 from features.models import DatasetVersion
 
@@ -23,42 +22,39 @@ class Source:
 
     Parameters
     ----------
-    files : list of str
-        Parquet files.
+    data : pyarrow.dataset.Dataset
+        The rows, in Parquet files, to scan.
     rows : int
-        How many rows they hold.
+        How many there are.
     spans : dict of str to Span
         Of the columns that are summed.
     """
 
-    files: list[str]
+    data: pads.Dataset
     rows: int
     spans: dict[str, Span]
 
 
 def source_of(view: ViewDefinition, version: DatasetVersion) -> Source:
     """Return the files of a version and, from what its table keeps of each, the spans of the summed columns."""
-    table = DeltaTable(str(table_path(version.dataset.name)), version=version.delta_version)
+    table, data = _opened(version)
     kept = pa.table(table.get_add_actions(flatten=True))
     dtypes = version.dataset.dtypes()
     numbers = _summed(view.features)
     spans = {name: _span(kept, name, numeric=dtypes[name] in ("integer", "number")) for name in numbers}
-    files = sorted(table.file_uris())
     unknown = [name for name, span in spans.items() if span is None]
-    read = _read_spans(files, unknown) if unknown else {}
+    read = _read_spans(data, unknown) if unknown else {}
     rows = pc.sum(kept["num_records"]).as_py() if "num_records" in kept.column_names else None
     return Source(
-        files=files,
+        data=data,
         rows=version.rows_total if rows is None else rows,
         spans={name: read[name] if span is None else span for name, span in spans.items()},
     )
 
 
-def grid_of(view: ViewDefinition, version: DatasetVersion) -> dict[str, Any]:
-    """Return the grids a view's values are summed on; where they differ, values of two versions must not be mixed."""
-    source = source_of(view, version)
-    measures = measures_of(view, version.dataset.dtypes(), source.spans, source.rows)
-    return {name: measure.grid.as_dict() for name, measure in sorted(measures.items())}
+def _opened(version: DatasetVersion) -> tuple[DeltaTable, pads.Dataset]:
+    table = DeltaTable(str(table_path(version.dataset.name)), version=version.delta_version)
+    return table, pads.dataset(sorted(table.file_uris()), format="parquet")
 
 
 def _summed(features: Sequence[Aggregation]) -> list[str]:
@@ -82,11 +78,11 @@ def _span(kept: pa.Table, name: str, *, numeric: bool) -> Span | None:
     return Span(low=pc.min(low).as_py(), high=pc.max(high).as_py(), missing=any_missing)
 
 
-def _read_spans(files: Sequence[str], names: Sequence[str]) -> dict[str, Span]:
+def _read_spans(data: pads.Dataset, names: Sequence[str]) -> dict[str, Span]:
     """Read the columns of which some file keeps no span: of tables with very many columns, and made elsewhere."""
     ends: dict[str, list[float]] = {name: [0.0, 0.0] for name in names}
     first = dict.fromkeys(names, True)
-    for batch in pads.dataset(list(files), format="parquet").to_batches(columns=list(names)):
+    for batch in data.to_batches(columns=list(names)):
         for name in names:
             found = pc.min_max(batch[name].cast(pa.float64(), safe=False)).as_py()
             if found["min"] is None:

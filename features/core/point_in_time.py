@@ -90,16 +90,14 @@ def match(
 
     Parameters
     ----------
-    labels : pyarrow.Table
-        Entity columns and asking time in microseconds.
-    events : pyarrow.Table
-        Entity columns, event time and time known in microseconds.
+    labels, events : pyarrow.Table
+        Entity columns, and in microseconds the asking time; the event time and the time known.
     entity : sequence of str
         Names of the entity columns.
     windows_us : sequence of int
         The windows, in microseconds.
     ranges : bool
-        Whether it is wanted which labels each row counts for, too.
+        Whether it is wanted, too, which labels each row counts for.
     frames : callable
         Hands a table to the engine and returns a lazy frame of it.
 
@@ -110,9 +108,8 @@ def match(
     event, at = events[EVENT].to_numpy(), labels[AT].to_numpy()
     # A row that was known before it happened counts from the moment after it happened.
     known = np.maximum(events[KNOWN].to_numpy(), event + 1)
-    late = bool((known > event + 1).any())
     over = [at - window - 1 for window in windows_us]
-    if late:
+    if (known > event + 1).any():
         begun = _sorted(labels, events, entity, known, None, [at], ranges=ranges, frames=frames)
         ended = _sorted(labels, events, entity, event, known, over, ranges=ranges, frames=frames)
     else:
