@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from features.core.aggregations import Aggregation
+from features.core.aggregations import UNITS, Aggregation
 from features.core.derived import Derived
 from features.core.windows import ViewDefinition
 
@@ -63,7 +63,10 @@ def changes(before: ViewDefinition | None, after: ViewDefinition) -> list[Change
 
 
 def _ttl(view: ViewDefinition | None) -> str | None:
-    return f"{view.ttl_seconds}s" if view and view.ttl_seconds else None
+    if view is None or not view.ttl_seconds:
+        return None
+    unit = next(unit for unit in ("d", "h", "m", "s") if view.ttl_seconds % UNITS[unit] == 0)
+    return f"{view.ttl_seconds // UNITS[unit]}{unit}"
 
 
 def _features(view: ViewDefinition | None) -> dict[str, str]:

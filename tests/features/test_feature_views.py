@@ -70,7 +70,7 @@ def test_a_plan_says_what_each_thing_was_and_would_be(flights):
     assert (plan.version, plan.change) == (2, "changed")
     assert (plan.added, plan.removed, plan.changed) == (["new", "rate"], [others[-1]["name"]], [first["name"]])
     assert [str(change) for change in plan.changes] == [
-        "- ttl: 172800s",
+        "- ttl: 2d",
         f"~ feature {first['name']}: count over 7d → count over 30d",
         "+ feature new: count over 1h",
         "+ feature rate: = late_7d / n_7d",
@@ -86,7 +86,7 @@ def test_a_plan_of_the_same_or_a_new_view_says_so(flights, tmp_path):
     assert plan_feature_view(CARRIER).changes == []
     file = tmp_path / "views.json"
     file.write_text(json.dumps({"views": [{**CARRIER, "ttl": "1d"}]}))
-    assert run("features", "apply", str(file), "--plan") == "carrier v2: changed\n  + ttl: 86400s\n"
+    assert run("features", "apply", str(file), "--plan") == "carrier v2: changed\n  + ttl: 1d\n"
 
 
 def test_a_view_is_declared_in_python(flights, tmp_path):
