@@ -59,6 +59,7 @@ class VersionDetailSerializer(VersionSerializer):
     name = serializers.CharField()
     engine_reason = serializers.CharField()
     gates = serializers.ListField(child=serializers.DictField())
+    waivers = serializers.ListField(child=serializers.DictField(), help_text="Gates somebody waived, for good.")
     lineage = serializers.DictField()
     schema = serializers.DictField()
     signature = serializers.DictField()

@@ -40,7 +40,7 @@ def _url(*schemes: str) -> AfterValidator:
 
 
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-Role = Literal["admin", "promoter", "user", "readonly"]
+Role = Literal["admin", "promoter", "approver", "user", "readonly"]
 RatePattern = Field(pattern=r"^(off|\d+/(second|minute|hour|day|[smhd]))$")
 
 

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import connection
 
 from features.ground.errors import DomainError
-from models_store.actions.audit import verify_audit
 from models_store.actions.promote import promote
+from models_store.actions.verify_audit import verify_audit
 from models_store.models import ModelVersion, PromotionRequest, RegisteredModel
 from tests.models_store.made import made
 
