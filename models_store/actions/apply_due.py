@@ -13,7 +13,6 @@ from models_store.core.policy import parse_policy
 from models_store.models import PromotionRequest
 
 logger = logging.getLogger(__name__)
-BATCH = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,15 +41,14 @@ def apply_due() -> Due:
         What was done.
     """
     expired = expire_overdue()
-    applied, ended = [], []
-    for request in _due():
+    now = timezone.now()
+    scheduled = PromotionRequest.objects.filter(state=PromotionRequest.State.SCHEDULED).exclude(not_before__gt=now)
+    applied: list[int] = []
+    ended: list[int] = []
+    for request in scheduled.select_related("version__model").order_by("not_before", "pk"):
         try:
-            decision = decide_stored(request.pk)
-            if decision.state == PromotionRequest.State.APPLIED:
+            if _is_open(request) and _applied(request):
                 applied.append(request.pk)
-            promotion = concluded(decision, request.version.model.name, request.requester)
-            if promotion.warning:
-                logger.warning("request %s: %s", request.pk, promotion.warning)
         except DomainError as error:
             # One request that can't be applied must not stop the others; it is stored, audited and told.
             logger.warning("request %s was not applied: %s", request.pk, error.message)
@@ -58,14 +56,15 @@ def apply_due() -> Due:
     return Due(applied=applied, ended=ended, expired=expired)
 
 
-def _due() -> list[PromotionRequest]:
-    """Return the scheduled requests whose time has come and whose policy is open now."""
-    now = timezone.now()
-    scheduled = PromotionRequest.objects.filter(state=PromotionRequest.State.SCHEDULED).exclude(not_before__gt=now)
-    found = []
-    for request in scheduled.select_related("version__model").order_by("not_before", "pk")[:BATCH]:
-        model = request.version.model
-        calendar = parse_policy(model.policy, model.task).calendar
-        if request.target_stage not in HELD or calendar.is_open(now):
-            found.append(request)
-    return found
+def _is_open(request: PromotionRequest) -> bool:
+    """Tell whether the policy lets it be applied now, before any evidence is gathered for it."""
+    model = request.version.model
+    calendar = parse_policy(model.policy, model.task).calendar
+    return request.target_stage not in HELD or calendar.is_open(timezone.now())
+
+
+def _applied(request: PromotionRequest) -> bool:
+    promotion = concluded(decide_stored(request.pk), request.version.model.name, request.requester)
+    if promotion.warning:
+        logger.warning("request %s: %s", request.pk, promotion.warning)
+    return promotion.state == PromotionRequest.State.APPLIED

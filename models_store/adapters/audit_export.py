@@ -14,7 +14,8 @@ def export_audit(entries: AuditEntryQuerySet, file: Path) -> int:
     count = 0
     part = file.with_name(f".{file.name}.part")
     with part.open("wb") as out:
-        for count, entry in enumerate(entries.order_by("id").iterator(chunk_size=500), start=1):
+        for entry in entries.order_by("id").iterator(chunk_size=500):
+            count += 1
             out.write(canonical_json(entry.as_dict()) + b"\n")
     part.replace(file)
     return count
