@@ -2,7 +2,7 @@
 
 from models_store.models.audit import AuditCheckpoint, AuditEntry
 from models_store.models.outbox import Delivery, OutboxEvent
-from models_store.models.promotion import Approval, GateResult, PromotionRequest, Waiver
+from models_store.models.promotion import Approval, GateResult, PromotionRequest, PromotionRequestQuerySet, Waiver
 from models_store.models.registry import (
     ModelVersion,
     ModelVersionQuerySet,
@@ -21,6 +21,7 @@ __all__ = [
     "ModelVersionQuerySet",
     "OutboxEvent",
     "PromotionRequest",
+    "PromotionRequestQuerySet",
     "RegisteredModel",
     "RegisteredModelQuerySet",
     "Stage",
