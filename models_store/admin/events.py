@@ -1,6 +1,7 @@
 """Events and their way to each target, in the console."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -12,6 +13,11 @@ from models_store.admin.panels import pretty
 from models_store.models import Delivery, OutboxEvent
 
 DELIVERY_KINDS = {"pending": "warning", "delivered": "success", "dead": "danger"}
+
+
+def state_badge(delivery: Delivery) -> Any:
+    """Return how far a delivery got, as a label."""
+    return badge(delivery.get_state_display(), DELIVERY_KINDS.get(delivery.state, ""))
 
 
 @admin.register(Delivery)
@@ -31,7 +37,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def panels(self, obj: Delivery, request: HttpRequest) -> Sequence[Panel]:
         """Show what is told to whom, and how far it got."""
         pairs = [
-            ("State", badge(obj.get_state_display(), DELIVERY_KINDS.get(obj.state, ""))),
+            ("State", state_badge(obj)),
             ("Target", obj.target),
             ("Event", obj.event.kind),
             ("Event id", mono(obj.event.event_id)),

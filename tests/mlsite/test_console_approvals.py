@@ -15,6 +15,7 @@ from predictions.actions.ensure_roles import ensure_roles
 from tests.mlsite.console_site import make_models
 
 pytestmark = pytest.mark.django_db(transaction=True)
+POLICY = {"approvals": 1, "stages": {"production": ["smoke_prediction_finite"]}}
 
 
 def client_of(name: str, role: str) -> Client:
@@ -29,8 +30,7 @@ def client_of(name: str, role: str) -> Client:
 @pytest.fixture
 def waiting() -> PromotionRequest:
     versions = make_models()
-    PromotionRequest.objects.open().update(state="rejected")
-    change_policy("late-arrivals", {"approvals": 1}, actor="cli:root")
+    change_policy("late-arrivals", POLICY, actor="cli:root")
     client_of("pam", "promoter")
     asked = promote(str(versions[2]), target_stage="production", reason="a good <week>", actor="user:pam")
     return PromotionRequest.objects.get(pk=asked.request)
@@ -99,6 +99,6 @@ def test_role_that_may_give_a_word(
 
 
 def test_refusal_of_the_action_is_said(waiting: PromotionRequest) -> None:
-    change_policy("late-arrivals", {"approvals": 1, "separate_roles": True}, actor="cli:root")
+    change_policy("late-arrivals", POLICY | {"separate_roles": True}, actor="cli:root")
     answer = submit(client_of("adm", "admin"), "approve", waiting, "")
     assert "a member of approver approves, and user:adm is none" in said(answer)
