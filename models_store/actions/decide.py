@@ -101,12 +101,12 @@ def decide(
     ----------
     request : PromotionRequest
         A new one that is not stored yet, or an open one, read under the lock.
-    model, version
-        Of the request; the model's row is locked by the caller.
-    gathered : Gathered
-        The evidence, of the model's present generation.
-    policy : Policy
-        Of the model.
+    model : RegisteredModel
+        Its row is locked by the caller.
+    version : ModelVersion
+        Of the request.
+    gathered, policy : Gathered and Policy
+        The evidence, of the model's present generation; the model's policy.
     waive : mapping of str to str, optional
         Of a new request: gates to waive, and why.
 
@@ -122,12 +122,8 @@ def decide(
     """
     outcomes = evaluate(policy.gates(request.target_stage), gathered.evidence, policy.settings)
     store_outcomes(version, request.target_stage, outcomes)
-    digest = evidence_digest(gathered, outcomes, waive or ())
     if request.pk is None:
-        check_needed(waive or {}, outcomes)
-        request.evidence_digest = digest
-        request.save()
-        _store_waivers(request, outcomes, waive or {})
+        _store(request, outcomes, evidence_digest(gathered, outcomes, waive or ()), waive or {})
     waived = {found.gate: found.reason for found in request.waivers.all()}
     if evidence_digest(gathered, outcomes, waived) != request.evidence_digest:
         return _void(request, model, outcomes)
@@ -142,7 +138,10 @@ def decide(
     return _applied(request, model, version, outcomes, waived)
 
 
-def _store_waivers(request: PromotionRequest, outcomes: Sequence[GateOutcome], waive: Mapping[str, str]) -> None:
+def _store(request: PromotionRequest, outcomes: Sequence[GateOutcome], digest: str, waive: Mapping[str, str]) -> None:
+    check_needed(waive, outcomes)
+    request.evidence_digest = digest
+    request.save()
     said = {found.gate: found for found in outcomes}
     Waiver.objects.bulk_create(
         Waiver(

@@ -1,7 +1,7 @@
 """Ask that a version take a stage: the one door through which what serves may change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,14 +69,10 @@ def promote(
 
     Parameters
     ----------
-    spec : str
-        The version, as MODEL@N.
-    target_stage : str
-        shadow, canary, production, archived or rejected.
-    reason : str
-        Why; 1 to 2000 characters.
-    actor : str
-        Who asks.
+    spec, target_stage : str
+        The version, as MODEL@N; shadow, canary, production, archived or rejected.
+    reason, actor : str
+        Why, in 1 to 2000 characters; who asks.
     percent : int, optional
         Share of requests a canary gets, 1 to 100; 10 if left out.
     expected_generation : int, optional
@@ -93,28 +89,18 @@ def promote(
 
     Raises
     ------
-    GateFailedError, PromotionConflictError
-        If a gate said no, or the model has changed since.
-    PromotionFrozenError, OutsideWindowError
-        If the policy's calendar is closed at that time.
-    RightMissingError
-        If the actor may not ask, or may not waive.
-    AlreadyAskedError
-        If an open request asks for the same.
+    GateFailedError, PromotionConflictError, AlreadyAskedError
+        If a gate said no, the model has changed since, or an open request asks for the same.
+    PromotionFrozenError, OutsideWindowError, RightMissingError
+        If the policy's calendar is closed at that time, or the actor may not ask or waive.
     MoveNotAllowedError, BadPromotionError, BadSpecError, UnknownModelError, UnknownVersionError
         If there is no such move or version, or the request has another form.
     """
-    asked: dict[str, Any] = {
-        "target_stage": target_stage,
-        "percent": percent,
-        "expected_generation": expected_generation,
-        "not_before": not_before and not_before.isoformat(),
-        "waive": dict(waive or {}),
-    }
+    ask = _Ask(target_stage, percent, reason, actor, expected_generation, not_before, dict(waive or {}))
     with audited_refusals(
-        actor=actor, action="promote", object_type="model_version", object_id=spec, reason=reason, asked=asked
+        actor=actor, action="promote", object_type="model_version", object_id=spec, reason=reason, asked=ask.said()
     ):
-        ask = _checked(target_stage, percent, reason, actor, not_before, waive or {})
+        ask = ask.checked()
         version = ModelVersion.objects.resolve(str(parse_version(spec)))
         if expected_generation is not None:
             check_generation(version.model.name, expected_generation, version.model.generation)
@@ -122,40 +108,40 @@ def promote(
     return concluded(decision, version.model.name, actor)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Ask:
     target_stage: str
     percent: int | None
     reason: str
     actor: str
+    expected_generation: int | None
     not_before: datetime | None
     waive: Mapping[str, str]
 
+    def said(self) -> dict[str, Any]:
+        """Return what a refusal's entry keeps."""
+        not_before = self.not_before and self.not_before.isoformat()
+        asked = {"percent": self.percent, "expected_generation": self.expected_generation, "not_before": not_before}
+        return {"target_stage": self.target_stage, **asked, "waive": self.waive}
 
-def _checked(
-    target_stage: str,
-    percent: int | None,
-    reason: str,
-    actor: str,
-    not_before: datetime | None,
-    waive: Mapping[str, str],
-) -> _Ask:
-    if target_stage not in lifecycle.TARGETS:
-        raise BadPromotionError(f"stage must be one of {', '.join(lifecycle.TARGETS)}, got {bounded(target_stage)!r}")
-    if not_before is not None:
-        ahead = (not_before - timezone.now()).days if not_before.tzinfo else None
-        if ahead is None or ahead > MAX_AHEAD_DAYS:
-            raise BadPromotionError(
-                f"not_before is a time with a zone, at most {MAX_AHEAD_DAYS} days ahead, got {not_before.isoformat()}"
-            )
-    return _Ask(
-        target_stage=target_stage,
-        percent=lifecycle.checked_percent(target_stage, percent),
-        reason=checked_reason(reason),
-        actor=actor,
-        not_before=not_before and not_before.astimezone(UTC),
-        waive=waive,
-    )
+    def checked(self) -> "_Ask":
+        """Return the same, if such a thing can be asked for."""
+        if self.target_stage not in lifecycle.TARGETS:
+            allowed = ", ".join(lifecycle.TARGETS)
+            raise BadPromotionError(f"stage must be one of {allowed}, got {bounded(self.target_stage)!r}")
+        if self.not_before is not None:
+            ahead = (self.not_before - timezone.now()).days if self.not_before.tzinfo else None
+            if ahead is None or ahead > MAX_AHEAD_DAYS:
+                raise BadPromotionError(
+                    f"not_before is a time with a zone, at most {MAX_AHEAD_DAYS} days ahead, "
+                    f"got {self.not_before.isoformat()}"
+                )
+        return replace(
+            self,
+            percent=lifecycle.checked_percent(self.target_stage, self.percent),
+            reason=checked_reason(self.reason),
+            not_before=self.not_before and self.not_before.astimezone(UTC),
+        )
 
 
 def _decided(version: ModelVersion, ask: _Ask) -> Decision:
