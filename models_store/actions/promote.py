@@ -73,10 +73,8 @@ def promote(
         The version, as MODEL@N; shadow, canary, production, archived or rejected.
     reason, actor : str
         Why, in 1 to 2000 characters; who asks.
-    percent : int, optional
-        Share of requests a canary gets, 1 to 100; 10 if left out.
-    expected_generation : int, optional
-        The model's generation when the actor decided; as it is now, if left out.
+    percent, expected_generation : int, optional
+        Share of requests a canary gets, 1 to 100, or else 10; the model's generation when the actor decided.
     not_before : datetime, optional
         When it may be applied, aware; at once, if left out.
     waive : mapping of str to str, optional
@@ -97,9 +95,8 @@ def promote(
         If there is no such move or version, or the request has another form.
     """
     ask = _Ask(target_stage, percent, reason, actor, expected_generation, not_before, dict(waive or {}))
-    with audited_refusals(
-        actor=actor, action="promote", object_type="model_version", object_id=spec, reason=reason, asked=ask.said()
-    ):
+    about = {"actor": actor, "action": "promote", "object_type": "model_version", "object_id": spec, "reason": reason}
+    with audited_refusals(**about, asked=ask.said()):
         ask = ask.checked()
         version = ModelVersion.objects.resolve(str(parse_version(spec)))
         if expected_generation is not None:
