@@ -218,6 +218,22 @@ def test_many_workers_send_each_event_once(target: Target) -> None:
     assert Delivery.objects.filter(state="delivered", attempts=1).count() == 20
 
 
+def test_of_two_workers_that_saw_the_same_delivery_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    happen()
+    fan_out(["slack"])
+    real, faster = transaction.atomic, []
+
+    def atomic(**options: Any) -> Any:
+        # The other worker comes between this one's look at the row and its claim.
+        monkeypatch.setattr(transaction, "atomic", real)
+        faster.append(claim_delivery(["slack"], lease_seconds=60))
+        return real(**options)
+
+    monkeypatch.setattr(transaction, "atomic", atomic)
+    assert claim_delivery(["slack"], lease_seconds=60) is None
+    assert [claim.attempt for claim in faster if claim] == [1]
+
+
 def test_delivery_in_another_workers_hands_is_left_alone() -> None:
     happen()
     fan_out(["slack"])
