@@ -165,3 +165,15 @@ class NothingFixedError(FeaturesError, RefusedError):
     """No row of a mended file can take the place of a refused one."""
 
     code = "nothing_fixed"
+
+
+class FeatureTestFailedError(FeaturesError, RefusedError):
+    """Values of a view fail one of its tests."""
+
+    code = "feature_test_failed"
+
+
+class EngineMissingError(FeaturesError, UnavailableError):
+    """The engine that is configured is not installed, lacks its JDK, or does not answer."""
+
+    code = "engine_missing"

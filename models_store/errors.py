@@ -3,6 +3,7 @@
 from features.ground.errors import (
     ConflictError,
     DomainError,
+    ForbiddenError,
     InvalidInputError,
     NotFoundError,
     RefusedError,
@@ -177,3 +178,69 @@ class NothingToRollBackToError(ModelsStoreError, RefusedError):
     """No earlier production version is there to return to."""
 
     code = "nothing_to_roll_back_to"
+
+
+class UnknownRequestError(ModelsStoreError, NotFoundError):
+    """There is no promotion request of this number."""
+
+    code = "unknown_request"
+
+
+class AlreadyAskedError(ModelsStoreError, RefusedError):
+    """An open request asks for the same version and stage."""
+
+    code = "already_asked"
+
+
+class RequestClosedError(ModelsStoreError, ConflictError):
+    """The promotion request was decided before."""
+
+    code = "request_closed"
+
+
+class RequestExpiredError(ModelsStoreError, RefusedError):
+    """The promotion request was not decided in time."""
+
+    code = "request_expired"
+
+
+class EvidenceChangedError(ModelsStoreError, RefusedError):
+    """Metrics, gates, policy or artefact are no longer those the request was made on; the request is void."""
+
+    code = "evidence_changed"
+
+
+class OwnRequestError(ModelsStoreError, ForbiddenError):
+    """Whoever asks for a promotion can't approve it."""
+
+    code = "own_request"
+
+
+class AlreadyDecidedError(ModelsStoreError, RefusedError):
+    """This person has given their word on the request before."""
+
+    code = "already_decided"
+
+
+class RightMissingError(ModelsStoreError, ForbiddenError):
+    """The actor may not ask, approve or waive."""
+
+    code = "right_missing"
+
+
+class PromotionFrozenError(ModelsStoreError, RefusedError):
+    """A freeze period of the policy holds the stage."""
+
+    code = "promotion_frozen"
+
+
+class OutsideWindowError(ModelsStoreError, RefusedError):
+    """The policy's windows are closed now."""
+
+    code = "outside_window"
+
+
+class AuditBrokenError(ModelsStoreError, RefusedError):
+    """The audit chain does not hold, so it is not signed."""
+
+    code = "audit_broken"

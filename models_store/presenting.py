@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models_store.models import GateResult, ModelVersion, RegisteredModel
+from models_store.models import GateResult, ModelVersion, PromotionRequest, RegisteredModel, Waiver
 
 
 def model_summary(model: RegisteredModel) -> dict[str, Any]:
@@ -43,6 +43,10 @@ def version_detail(version: ModelVersion) -> dict[str, Any]:
         "metrics": version.metrics,
         "engine_reason": version.engine_reason,
         "gates": latest_gates(version),
+        "waivers": [
+            {**waiver_summary(waiver), "request": waiver.request_id}
+            for waiver in Waiver.objects.filter(request__version=version)
+        ],
         "lineage": {
             "snapshot": version.snapshot_id,
             "run": version.run_id,
@@ -54,6 +58,37 @@ def version_detail(version: ModelVersion) -> dict[str, Any]:
         "schema": {"inputs": version.input_schema, "outputs": version.output_schema},
         "signature": {"key_id": version.key_id, "value": version.signature, "size_bytes": version.size_bytes},
     }
+
+
+def request_summary(request: PromotionRequest) -> dict[str, Any]:
+    """Return one promotion request; needs `presented`."""
+    return {
+        "request": request.pk,
+        "state": str(request.state),
+        "version": str(request.version),
+        "target_stage": str(request.target_stage),
+        "percent": request.percent,
+        "requester": request.requester,
+        "reason": request.reason,
+        "evidence_digest": request.evidence_digest,
+        "expected_generation": request.expected_generation,
+        "not_before": request.not_before,
+        "expires_at": request.expires_at,
+        "created_at": request.created_at,
+        "decided_at": request.decided_at,
+        "refusal": request.refusal,
+        "approvals": [
+            {"approver": word.approver, "approved": word.approved, "reason": word.reason, "at": word.created_at}
+            for word in request.approvals.all()
+        ],
+        "waivers": [waiver_summary(waiver) for waiver in request.waivers.all()],
+    }
+
+
+def waiver_summary(waiver: Waiver) -> dict[str, Any]:
+    """Return a waived gate: who took it on themselves, and why."""
+    names = ("gate", "actor", "reason", "observed", "threshold")
+    return {**{name: getattr(waiver, name) for name in names}, "at": waiver.created_at}
 
 
 def latest_gates(version: ModelVersion) -> list[dict[str, Any]]:

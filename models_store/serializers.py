@@ -4,8 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from models_store.models import ModelVersion, RegisteredModel
-from models_store.presenting import model_summary, version_detail, version_summary
+from models_store.core.lifecycle import TARGETS
+from models_store.core.reasons import MAX_REASON
+from models_store.models import ModelVersion, PromotionRequest, RegisteredModel
+from models_store.presenting import model_summary, request_summary, version_detail, version_summary
 
 
 class ModelSerializer(serializers.Serializer[RegisteredModel]):
@@ -59,9 +61,79 @@ class VersionDetailSerializer(VersionSerializer):
     name = serializers.CharField()
     engine_reason = serializers.CharField()
     gates = serializers.ListField(child=serializers.DictField())
+    waivers = serializers.ListField(child=serializers.DictField(), help_text="Gates somebody waived, for good.")
     lineage = serializers.DictField()
     schema = serializers.DictField()
     signature = serializers.DictField()
 
     def to_representation(self, instance: ModelVersion) -> dict[str, Any]:
         return version_detail(instance)
+
+
+class RequestSerializer(serializers.Serializer[PromotionRequest]):
+    """A promotion request, who said what about it, and which gates were waived."""
+
+    request = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=PromotionRequest.State.choices)
+    version = serializers.CharField(help_text="MODEL@N")
+    target_stage = serializers.CharField()
+    percent = serializers.IntegerField(allow_null=True)
+    requester = serializers.CharField()
+    reason = serializers.CharField()
+    evidence_digest = serializers.CharField(help_text="What the approvals are bound to.")
+    expected_generation = serializers.IntegerField()
+    not_before = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    refusal = serializers.DictField()
+    approvals = serializers.ListField(child=serializers.DictField())
+    waivers = serializers.ListField(child=serializers.DictField())
+
+    def to_representation(self, instance: PromotionRequest) -> dict[str, Any]:
+        return request_summary(instance)
+
+
+class PromotionSerializer(serializers.Serializer[Any]):
+    """What came of asking or approving."""
+
+    request = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=["applied", "waiting", "scheduled"])
+    generation = serializers.IntegerField()
+    gates = serializers.ListField(child=serializers.DictField())
+    warning = serializers.CharField(help_text="What is left to repair; empty if nothing is.")
+
+
+class Strict(serializers.Serializer[Any]):
+    """A body with no other field than these."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(map(str, set(data) - set(self.fields)))):
+            text = f"unknown field; allowed: {', '.join(sorted(self.fields))}"
+            raise serializers.ValidationError({name[:100]: text for name in unknown[:20]})
+        return super().to_internal_value(data)
+
+
+class AskSerializer(Strict):
+    """Ask for a stage."""
+
+    target_stage = serializers.ChoiceField(choices=TARGETS)
+    reason = serializers.CharField(max_length=MAX_REASON)
+    percent = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="Of a canary.")
+    expected_generation = serializers.IntegerField(required=False, min_value=0, help_text="As you saw the model.")
+    not_before = serializers.DateTimeField(required=False)
+    waive = serializers.DictField(
+        child=serializers.CharField(max_length=MAX_REASON), required=False, help_text="Reasons by gate."
+    )
+
+
+class ApproveSerializer(Strict):
+    """Approve a request."""
+
+    reason = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True)
+
+
+class RejectSerializer(Strict):
+    """Reject a request."""
+
+    reason = serializers.CharField(max_length=MAX_REASON)

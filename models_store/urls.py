@@ -9,4 +9,9 @@ urlpatterns = [
     path("models/<str:name>", views.ModelDetail.as_view(), name="model"),
     path("models/<str:name>/versions", views.VersionList.as_view(), name="model-versions"),
     path("models/<str:name>/versions/<int:number>", views.VersionDetail.as_view(), name="model-version"),
+    path("models/<str:name>/versions/<int:number>/promote", views.Promote.as_view(), name="promote"),
+    path("promotions", views.PromotionList.as_view(), name="promotions"),
+    path("promotions/<int:number>", views.PromotionDetail.as_view(), name="promotion"),
+    path("promotions/<int:number>/approve", views.Approve.as_view(), name="approve"),
+    path("promotions/<int:number>/reject", views.Reject.as_view(), name="reject"),
 ]

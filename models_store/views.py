@@ -1,6 +1,7 @@
-"""Reads of the registry over HTTP."""
+"""The registry over HTTP: reads for every role, promotion for those who may."""
 
-from typing import Any
+from dataclasses import asdict
+from typing import Any, cast
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -8,14 +9,31 @@ from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from features.ground.roles import READERS
+from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS
+from models_store.actions.approve import approve
+from models_store.actions.promote import Promotion, promote
+from models_store.actions.reject import reject
 from models_store.core.spec import checked_name
-from models_store.models import ModelVersion, ModelVersionQuerySet, RegisteredModel, RegisteredModelQuerySet, Stage
+from models_store.models import (
+    ModelVersion,
+    ModelVersionQuerySet,
+    PromotionRequest,
+    PromotionRequestQuerySet,
+    RegisteredModel,
+    RegisteredModelQuerySet,
+    Stage,
+)
 from models_store.serializers import (
+    ApproveSerializer,
+    AskSerializer,
     ModelDetailSerializer,
     ModelSerializer,
+    PromotionSerializer,
+    RejectSerializer,
+    RequestSerializer,
     VersionDetailSerializer,
     VersionSerializer,
 )
@@ -31,6 +49,12 @@ class ByNumber(CursorPagination):
     """Pages of versions, newest first."""
 
     ordering = "-number"
+
+
+class ByAge(CursorPagination):
+    """Pages of promotion requests, newest first."""
+
+    ordering = ("-created_at", "-id")
 
 
 @extend_schema(tags=["models"], parameters=[OpenApiParameter("task", enum=RegisteredModel.Task.values)])
@@ -86,6 +110,90 @@ class VersionDetail(APIView):
         """Show a version's metrics, gates, lineage, schema and signature."""
         version = ModelVersion.objects.resolve(f"{name}@{number}")
         return Response(VersionDetailSerializer(version).data)
+
+
+class Promote(APIView):
+    """Ask for a stage."""
+
+    roles = (ADMIN, PROMOTER)
+
+    @extend_schema(
+        tags=["promotion"], request=AskSerializer, responses={200: PromotionSerializer, 202: PromotionSerializer}
+    )
+    def post(self, request: Request, name: str, number: int) -> Response:
+        """Ask that a version take a stage: 200 if it is applied, 202 if it waits for people or for its time."""
+        asked = _checked(AskSerializer, request)
+        return _answer(promote(f"{name}@{number}", **asked, actor=_actor(request)))
+
+
+class PromotionList(ListAPIView[PromotionRequest]):
+    """List promotion requests, newest first."""
+
+    roles = READERS
+    serializer_class = RequestSerializer
+    pagination_class = ByAge
+
+    @extend_schema(tags=["promotion"], parameters=[OpenApiParameter("state", enum=PromotionRequest.State.values)])
+    def get(self, request: Request) -> Response:
+        """List promotion requests, newest first."""
+        return self.list(request)
+
+    def get_queryset(self) -> PromotionRequestQuerySet:
+        requests = PromotionRequest.objects.presented()
+        state = _choice(self.request, "state", PromotionRequest.State.values)
+        return requests.filter(state=state) if state else requests
+
+
+class PromotionDetail(APIView):
+    """Show a promotion request."""
+
+    roles = READERS
+
+    @extend_schema(tags=["promotion"], responses=RequestSerializer)
+    def get(self, request: Request, number: int) -> Response:
+        """Show a promotion request with its approvals and waivers."""
+        return Response(RequestSerializer(PromotionRequest.objects.numbered(number)).data)
+
+
+class Approve(APIView):
+    """Approve a promotion request."""
+
+    roles = (ADMIN, APPROVER)
+
+    @extend_schema(
+        tags=["promotion"], request=ApproveSerializer, responses={200: PromotionSerializer, 202: PromotionSerializer}
+    )
+    def post(self, request: Request, number: int) -> Response:
+        """Approve somebody else's request: 200 if that applies it, 202 if it waits for more people or for its time."""
+        return _answer(approve(number, **_checked(ApproveSerializer, request), actor=_actor(request)))
+
+
+class Reject(APIView):
+    """Reject a promotion request."""
+
+    roles = (ADMIN, APPROVER)
+
+    @extend_schema(tags=["promotion"], request=RejectSerializer, responses=RequestSerializer)
+    def post(self, request: Request, number: int) -> Response:
+        """Reject a request, with a reason."""
+        done = reject(number, **_checked(RejectSerializer, request), actor=_actor(request))
+        return Response(RequestSerializer(done).data)
+
+
+def _checked(form: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    asked = form(data=request.data)
+    asked.is_valid(raise_exception=True)
+    return dict(asked.validated_data)
+
+
+def _actor(request: Request) -> str:
+    # A principal of ours, which the framework's types know nothing of.
+    return str(cast(Any, request.user).name)
+
+
+def _answer(done: Promotion) -> Response:
+    status = 200 if done.state == PromotionRequest.State.APPLIED else 202
+    return Response(PromotionSerializer(asdict(done)).data, status=status)
 
 
 def _choice(request: Any, key: str, allowed: list[str]) -> str | None:

@@ -141,3 +141,9 @@ class SlotTakenError(PipelineError, FencedError):
     """Another consumer has taken this one's slot."""
 
     code = "slot_taken"
+
+
+class EventDeliveryError(PipelineError, UnavailableError):
+    """A target did not take an event."""
+
+    code = "event_delivery"

@@ -6,10 +6,15 @@ from uuid import UUID
 
 from celery import current_app, shared_task
 from celery.signals import worker_ready
+from django.conf import settings
 from django.dispatch import receiver
 from kombu.exceptions import KombuError
 
+from models_store.actions.apply_due import apply_due
+from models_store.actions.verify_audit import checkpoint_audit
+from models_store.errors import AuditBrokenError, NoSigningKeyError
 from pipeline.actions import alerts, runs, schedules
+from pipeline.actions import deliver_events as events
 from pipeline.adapters.processes import worker_name
 from pipeline.models import Run
 from pipeline.signals import alert_raised, run_queued
@@ -47,6 +52,30 @@ def start_run(**_: Any) -> None:
 def deliver_alerts() -> None:
     """Send what is open to Slack."""
     alerts.deliver_alerts()
+
+
+@shared_task(name="pipeline.deliver_events")  # type: ignore[untyped-decorator]  # celery is untyped
+def deliver_events() -> None:
+    """Send what happened to whom the settings name."""
+    events.deliver_events()
+
+
+@shared_task(name="pipeline.apply_due")  # type: ignore[untyped-decorator]  # celery is untyped
+def apply_due_promotions() -> None:
+    """Apply the promotions whose time has come."""
+    apply_due()
+
+
+@shared_task(name="pipeline.checkpoint_audit")  # type: ignore[untyped-decorator]  # celery is untyped
+def sign_audit() -> None:
+    """Sign the audit's head, where it is time and this worker holds the key."""
+    try:
+        checkpoint_audit(every_minutes=settings.CONFIG.audit.checkpoint_minutes)
+    except NoSigningKeyError as error:
+        logger.info("the audit is not signed here: %s", error.message)
+    except AuditBrokenError as error:
+        logger.critical("%s", error.message)
+        alerts.raise_alert("audit", "the audit chain is broken", detail=error.message, severity="critical")
 
 
 @receiver(run_queued)

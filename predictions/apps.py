@@ -15,8 +15,8 @@ class PredictionsConfig(AppConfig):
 
 
 def _ensure_roles(using: str, **_: Any) -> None:
-    from features.ground.roles import ADMIN, PROMOTER, ROLES
+    from features.ground.roles import ADMIN, APPROVER, PROMOTER, ROLES
     from predictions.actions.ensure_roles import ensure_roles
 
     if using == "default":
-        ensure_roles(ROLES, promoters=(ADMIN, PROMOTER))
+        ensure_roles(ROLES, promoters=(ADMIN, PROMOTER), approvers=(ADMIN, APPROVER), waivers=(ADMIN,))

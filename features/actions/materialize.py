@@ -12,10 +12,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from features.adapters.engine import read_events, values_at
+from features.core.check_values import check_values
 from features.core.entity_keys import MAX_KEY, entity_key
 from features.core.point_in_time import EVENT, KNOWN
 from features.core.schema import Column
-from features.core.windows import ViewDefinition, result_dtype
+from features.core.windows import ViewDefinition, value_dtypes
 from features.errors import DefinitionError, EmptyFileError, MaterializeConflictError
 from features.ground.canonical import digest
 from features.models import DatasetVersion, FeatureSnapshot, FeatureView, OnlineFeature
@@ -67,6 +68,8 @@ def materialize(view: str, *, as_of: datetime | None = None, full: bool = False,
         If the view isn't known or its dataset has no rows.
     EmptyFileError
         If no row was known as of that moment.
+    FeatureTestFailedError
+        If the values fail one of the view's tests; what is served stays.
     MaterializeConflictError
         If somebody who began later was faster; their values stay.
     """
@@ -109,6 +112,7 @@ def _rows(
     )
     at = pa.chunked_array([pa.array([at_us] * entities.num_rows, pa.int64())]).cast(pa.timestamp("us", tz="UTC"))
     values = values_at(view, version, entities, at)
+    check_values(view, values)
     keys = [entity_key(key.values()) for key in entities.select(view.entity).to_pylist()]
     newest = entities[f"{EVENT}_max"].cast(pa.timestamp("us", tz="UTC")).to_pylist()
     long = next((key for key in keys if len(key) > MAX_KEY), None)
@@ -122,7 +126,7 @@ def _begin(
 ) -> FeatureSnapshot:
     definition, dtypes = view.definition(), version.dataset.dtypes()
     columns: Sequence[Column] = [
-        Column(name=feature.name, dtype=result_dtype(feature, dtypes)) for feature in definition.features
+        Column(name=name, dtype=dtype) for name, dtype in value_dtypes(definition, dtypes).items()
     ]
     with transaction.atomic(durable=True):
         snapshot = FeatureSnapshot.objects.create(

@@ -11,9 +11,10 @@ from django.db import transaction
 from features.adapters.delta import read_table
 from features.adapters.engine import values_at
 from features.adapters.snapshots import store_rows
+from features.core.check_values import check_values
 from features.core.fingerprint import table_digest
 from features.core.schema import Column, Dtype, check_names
-from features.core.windows import result_dtype
+from features.core.windows import value_dtypes
 from features.errors import DefinitionError, EmptyFileError, SchemaError
 from features.ground.errors import bounded
 from features.ground.progress import Report, silent
@@ -53,8 +54,8 @@ def take_snapshot(
 
     Raises
     ------
-    UnknownDatasetError, UnknownDatasetVersionError, UnknownFeatureViewError, DefinitionError, EmptyFileError
-        If a name isn't known, the views don't fit the labels, or no label is left.
+    UnknownDatasetError, UnknownFeatureViewError, DefinitionError, EmptyFileError, FeatureTestFailedError
+        If a name isn't known, the views don't fit the labels, no label is left, or a view's test fails.
     """
     if not 0 < len(name) <= 150 or not name.isprintable():
         raise SchemaError(f"a snapshot's name is 1 to 150 printable characters; got {bounded(repr(name))}")
@@ -109,7 +110,8 @@ def _joined(
             f"view {view.name!r} needs the labels' times; {labels.dataset.name!r} has no timestamp column"
         )
     values = values_at(definition, version, table, table[labels.dataset.timestamp_column])
-    made = [_column(feature.name, result_dtype(feature, dtypes)) for feature in definition.features]
+    check_values(definition, values)
+    made = [_column(name, dtype) for name, dtype in value_dtypes(definition, dtypes).items()]
     check_names([column.name for column in (*columns, *made)])
     for column in made:
         table = table.append_column(column.name, values[column.name])

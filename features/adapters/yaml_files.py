@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from features.core.contract import Contract
-from features.errors import DefinitionError, FileMissingError, SchemaError, UnreadableFileError
+from features.errors import FileMissingError, SchemaError, UnreadableFileError
 from features.ground.errors import bounded
 
 
@@ -44,12 +44,3 @@ def said(text: str, *, literal: bool) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SchemaError(f"a value is written as in YAML: 5, true, [a, b]; got {bounded(text)!r}") from error
-
-
-def read_definitions(path: Path) -> list[dict[str, Any]]:
-    """Return the feature views of a file: a list of them under `views`, or one alone."""
-    body = read_yaml(path)
-    items = body["views"] if isinstance(body, dict) and "views" in body else [body]
-    if not isinstance(items, list) or not items:
-        raise DefinitionError(f"{path.name} must hold views, a list, or one view; got {bounded(body)}")
-    return items

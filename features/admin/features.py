@@ -24,7 +24,7 @@ class FeatureViewAdmin(ReadOnlyAdmin):
 
     @display(description="Features")
     def features(self, obj: FeatureView) -> int:
-        return len(obj.aggregations)
+        return len(obj.feature_names)
 
     def panels(self, obj: FeatureView, request: HttpRequest) -> Sequence[Panel]:
         """Show the features it defines and where their online values come from."""
@@ -38,6 +38,7 @@ class FeatureViewAdmin(ReadOnlyAdmin):
         ]
         keys = ("name", "function", "column", "window")
         rows = [[feature.get(key) or "–" for key in keys] for feature in obj.aggregations]
+        rows += [[one["name"], one["expression"], "–", "–"] for one in obj.derived]
         headers = ("Feature", "Function", "Column", "Window")
         return (
             Facts(title="View", wide=True, note=obj.description, pairs=facts),

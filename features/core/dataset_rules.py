@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
+from features.core.aggregations import seconds
 from features.core.column import Column, time_text
-from features.core.windows import seconds
 from features.errors import DefinitionError, SchemaError
 from features.ground.errors import bounded
 

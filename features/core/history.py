@@ -1,27 +1,32 @@
-"""All features of one view for a set of labels: the sums and newest values in narwhals, the extremes in numpy."""
+"""All features of one view for a set of labels, each as of its own time."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.core.extremes import least_in_force
-from features.core.measures import feature_values, measure
-from features.core.point_in_time import AT, EVENT, KNOWN, RANK, ROW, in_force, newest_known, ranked
+from features.core.evaluate import with_derived
+from features.core.grid import Span
+from features.core.in_force import Newest, distinct, least
+from features.core.measures import Measure, feature_values, measures_of
+from features.core.point_in_time import Frames, IntArray, Matched, entity_starts, match
 from features.core.schema import ARROW_TYPES, Dtype
-from features.core.windows import Aggregation, ViewDefinition, result_dtype
+from features.core.windows import ViewDefinition, result_dtype
 
-Frames = Callable[[pa.Table], nw.LazyFrame[Any]]
-IntArray = npt.NDArray[np.int64]
-SUMMED = ("count", "sum", "mean", "share", "std")
+SIGNS = {"min": 1.0, "max": -1.0}
 
 
 def view_values(
-    view: ViewDefinition, labels: pa.Table, events: pa.Table, dtypes: Mapping[str, Dtype], frames: Frames
+    view: ViewDefinition,
+    labels: pa.Table,
+    events: pa.Table,
+    dtypes: Mapping[str, Dtype],
+    frames: Frames,
+    *,
+    spans: Mapping[str, Span],
+    rows: int,
 ) -> pa.Table:
     """Compute a view's features as of each label's own time.
 
@@ -37,121 +42,90 @@ def view_values(
         The dtypes of the view's dataset.
     frames : callable
         Hands a table to the engine and returns a lazy frame of it.
+    spans : mapping of name to Span
+        Of the columns that are summed, in the whole dataset.
+    rows : int
+        Rows of the whole dataset.
 
     Returns
     -------
     pyarrow.Table of n rows
-        The view's features, in their order and in the order of the labels.
+        The view's features, in their order and in the order of the labels, the derived ones last.
     """
-    # A row that was known before it happened counts from the moment after it happened.
-    known = pc.max_element_wise(events[KNOWN], pc.add(events[EVENT], 1))
-    events = events.set_column(events.column_names.index(KNOWN), KNOWN, known)
-    labels = labels.append_column(ROW, pa.array(np.arange(labels.num_rows)))
-    lazy_labels, lazy_events = frames(labels), frames(events)
-    values: dict[str, pa.ChunkedArray] = {}
-    for window in dict.fromkeys(feature.window for feature in view.features):
-        wanted = [f for f in view.features if f.window == window and f.function in SUMMED]
-        values |= _sums(view, wanted, lazy_labels, lazy_events, events, dtypes)
-    values |= _newest(view, lazy_labels, lazy_events, labels)
-    values |= _extremes(view, labels, events)
+    windows = list(dict.fromkeys(feature.window_us for feature in view.features))
+    ranges = any(feature.function in SIGNS for feature in view.features)
+    matched = match(labels, events, entity=view.entity, windows_us=windows, ranges=ranges, frames=frames)
+    values = _summed(view, measures_of(view, dtypes, spans, rows), events, matched)
+    values |= _held(view, events, matched)
     types = {feature.name: ARROW_TYPES[result_dtype(feature, dtypes)] for feature in view.features}
-    return pa.table({name: values[name].cast(kind) for name, kind in types.items()})
+    return with_derived(typed({name: values[name] for name in types}, types), view.derived)
 
 
-def _sums(
-    view: ViewDefinition,
-    wanted: Sequence[Aggregation],
-    labels: nw.LazyFrame[Any],
-    events: nw.LazyFrame[Any],
-    table: pa.Table,
-    dtypes: Mapping[str, Dtype],
-) -> dict[str, pa.ChunkedArray]:
-    if not wanted:
-        return {}
-    summed = dict.fromkeys((f.column, f.condition) for f in wanted if f.function != "count")
-    counted = dict.fromkeys((f.column, "") for f in wanted if f.function == "count")
-    squared = {(f.column, f.condition) for f in wanted if f.function == "std"}
-    keys = enumerate(dict.fromkeys([*summed, *counted]))
-    measures = {key: measure(key, f"__m{place}", table, dtypes.get(key[0], "")) for place, key in keys}
-    counts = {one.counted_by: one.count() for one in measures.values()}
-    sums = [expr for key in summed for expr in measures[key].sums(squares=key in squared)]
-    prepared = events.select(*view.entity, EVENT, KNOWN, *counts.values(), *sums)
-    held = _ordered(in_force(labels, prepared, entity=view.entity, window_us=wanted[0].window_us))
-    return {f.name: feature_values(f, measures[f.column, f.condition], held) for f in wanted}
+def typed(values: Mapping[str, pa.Array | pa.ChunkedArray], types: Mapping[str, pa.DataType]) -> pa.Table:
+    """Return values as columns of their types.
+
+    Parameters
+    ----------
+    values : mapping of name to array
+        The columns.
+    types : mapping of name to data type
+        Theirs.
+
+    Returns
+    -------
+    pyarrow.Table
+        Without negative zeros: which of two zeros is newer may hang on their order.
+    """
+    table = {name: values[name].cast(kind) for name, kind in types.items()}
+    return pa.table({k: pc.add(v, 0.0) if pa.types.is_floating(types[k]) else v for k, v in table.items()})
 
 
-def _ordered(frame: nw.DataFrame[Any]) -> pa.Table:
-    table = frame.to_native()
-    return table.take(pc.sort_indices(table[ROW]))
-
-
-def _newest(
-    view: ViewDefinition, labels: nw.LazyFrame[Any], events: nw.LazyFrame[Any], asked: pa.Table
-) -> dict[str, pa.ChunkedArray]:
-    wanted = [feature for feature in view.features if feature.function == "last"]
-    if not wanted:
-        return {}
-    columns = sorted({feature.column for feature in wanted})
-    numbered = ranked(events, entity=view.entity, columns=columns)
-    rows = numbered.sort(RANK).collect("pyarrow").to_native()
-    found = _ordered(newest_known(labels, numbered, entity=view.entity, columns=columns))
-    values = {}
-    for feature in wanted:
-        place = pc.if_else(pc.greater_equal(found[feature.column], 0), found[feature.column], None)
-        row = rows.select(dict.fromkeys([*view.entity, EVENT, feature.column])).take(place)
-        fresh = pc.greater_equal(row[EVENT], pc.subtract(asked[AT], feature.window_us))
-        for name in view.entity:
-            fresh = pc.and_(fresh, pc.equal(row[name], asked[name]))
-        values[feature.name] = pc.if_else(fresh, row[feature.column], None)
-    return values
-
-
-def _extremes(view: ViewDefinition, labels: pa.Table, events: pa.Table) -> dict[str, pa.ChunkedArray]:
-    wanted = [feature for feature in view.features if feature.function in ("min", "max")]
-    if not wanted:
-        return {}
-    label_codes, event_codes = _codes(view.entity, labels, events)
-    at, event, known = (_numpy(table, name) for table, name in ((labels, AT), (events, EVENT), (events, KNOWN)))
-    order = np.lexsort((at, label_codes))
+def _held(view: ViewDefinition, events: pa.Table, matched: Matched) -> dict[str, pa.Array]:
+    """Compute what is no sum: newest and extreme values, numbers of different values."""
+    functions = {feature.function for feature in view.features}
+    newest = Newest(events, matched, view.entity) if "last" in functions else None
+    starts = entity_starts(events, matched.order, view.entity) if "nunique" in functions else None
     found = {}
-    for feature in wanted:
-        values = events[feature.column].cast(pa.float64(), safe=False)
-        used = pc.is_valid(values).to_numpy()
-        first, end = _ranges(
-            (label_codes[order], at[order]), event_codes[used], known[used], (event + feature.window_us)[used]
-        )
-        sign = 1.0 if feature.function == "min" else -1.0
-        least = least_in_force(first, end, sign * values.drop_null().to_numpy(), len(order))
-        result = np.empty(len(order))
-        result[order] = sign * least
-        found[feature.name] = pa.chunked_array([pa.array(result, mask=np.isnan(result))])
+    for feature in view.features:
+        column, window = feature.column, feature.window_us
+        if feature.function == "last" and newest is not None:
+            found[feature.name] = newest.values(column, window)
+        elif feature.function == "nunique" and starts is not None:
+            found[feature.name] = distinct(events[column], matched, starts, window)
+        elif feature.function in SIGNS:
+            values = events[column].cast(pa.int8()) if pa.types.is_boolean(events[column].type) else events[column]
+            numbers = values.cast(pa.float64(), safe=False)
+            found[feature.name] = least(numbers, matched, window, sign=SIGNS[feature.function])
     return found
 
 
-def _numpy(table: pa.Table, name: str) -> IntArray:
-    values: IntArray = table[name].to_numpy()
-    return values
+def _summed(
+    view: ViewDefinition, measures: Mapping[str, Measure], events: pa.Table, matched: Matched
+) -> dict[str, pa.Array]:
+    """Sum all that is summed, once for each window."""
+    steps = {name: expr for one in measures.values() for name, expr in one.steps().items()}
+    if not steps:
+        return {}
+    # With a column of all rows beside them, sums of a constant are as long as the table.
+    rows = _rounded(events, measures).append_column("__row", pa.array(np.arange(events.num_rows)))
+    table: pa.Table = nw.from_native(rows, eager_only=True).select("__row", *steps.values()).to_native()
+    summable: dict[str, IntArray] = {name: table[name].to_numpy() for name in steps}
+    found: dict[str, pa.Array] = {}
+    for window in dict.fromkeys(f.window_us for f in view.features if f.name in measures):
+        wanted = [f for f in view.features if f.name in measures and f.window_us == window]
+        names = {name for f in wanted for name in measures[f.name].steps()}
+        # Known only when its window had passed, a row never counts.
+        counts = matched.known <= matched.event + window
+        parts = {name: summable[name] if counts.all() else np.where(counts, summable[name], 0) for name in names}
+        held = {name: matched.over(part, part, window) for name, part in parts.items()}
+        found |= {f.name: feature_values(f, measures[f.name], held) for f in wanted}
+    return found
 
 
-def _codes(entity: Sequence[str], labels: pa.Table, events: pa.Table) -> tuple[IntArray, IntArray]:
-    """Number the entities of both tables alike; a missing key is an entity without rows."""
-    codes = np.zeros(labels.num_rows + events.num_rows, np.int64)
-    for name in entity:
-        both = pa.chunked_array([*labels[name].chunks, *events[name].chunks], labels[name].type)
-        # Not by way of floats, which a missing key would make of whole numbers: large ones would run together.
-        part = pc.fill_null(both.dictionary_encode().combine_chunks().indices, -1).to_numpy().astype(np.int64)
-        codes = np.unique(codes * (part.max(initial=0) + 2) + part + 1, return_inverse=True)[1]
-    return codes[: labels.num_rows], codes[labels.num_rows :]
-
-
-def _ranges(
-    labels: tuple[IntArray, IntArray], codes: IntArray, begins: IntArray, ends: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Return which labels, sorted by entity and time, each row is in force for."""
-    label_codes, at = labels
-    times = np.unique(at)
-    width = len(times) + 2
-    keys = label_codes * width + np.searchsorted(times, at)
-    first = np.searchsorted(keys, codes * width + np.searchsorted(times, begins, side="left"), side="left")
-    end = np.searchsorted(keys, codes * width + np.searchsorted(times, ends, side="right"), side="left")
-    return first, np.maximum(end, first)
+def _rounded(events: pa.Table, measures: Mapping[str, Measure]) -> pa.Table:
+    """Make floats of whole numbers that are summed as such; Arrow by itself refuses those a float doesn't hold."""
+    for name in {one.column for one in measures.values() if one.column and (one.grid.low_bits or one.squared)}:
+        if pa.types.is_integer(events[name].type):
+            place = events.column_names.index(name)
+            events = events.set_column(place, name, events[name].cast(pa.float64(), safe=False))
+    return events

@@ -1,6 +1,6 @@
 """From a column's values to whole steps of a grid that can be summed exactly, and back."""
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,15 +8,16 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from features.core.windows import CONDITION, Aggregation
+from features.core.aggregations import CONDITION, Aggregation
+from features.core.grid import HALF, HALF_BITS, Grid, Span, grid_for
+from features.core.schema import Dtype
+from features.core.windows import ViewDefinition
 
-# A sum of all rows stays within 62 bits; a square of 31 bits is summed as two halves of 31.
-SUM_BITS, HALF_BITS = 62, 31
-HALF = 1 << HALF_BITS
-# A float holds no larger power of two: what is smaller than this grid is nothing.
-MAX_BITS = 1000
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+SUMMED = ("count", "sum", "mean", "share", "std")
+TRUTH = Span(low=0.0, high=1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,94 +28,112 @@ class Measure:
     ----------
     column, condition : str
         What is summed; no column for a count of rows.
-    numeric : bool
-        Whether the column holds numbers or truths.
-    bits, square_bits : int
-        Values are summed in steps of 2^-bits, their distances from the centre squared in steps of 2^-square_bits.
-    centre : float
-        Mean of the column.
+    dtype : str
+        The column's.
+    grid : Grid
+        Its steps.
     prefix : str
         Begins the names of its sums.
     counted_by : str
         Name of the sum that counts its values; columns without a missing value share one.
+    squared, totalled : bool
+        Whether a deviation is wanted of it, and whether a sum.
     """
 
     column: str
     condition: str
-    numeric: bool
-    bits: int
-    square_bits: int
-    centre: float
+    dtype: Dtype
+    grid: Grid
     prefix: str
     counted_by: str
+    squared: bool
+    totalled: bool
 
-    def count(self) -> nw.Expr:
-        """Return 1 for each row that has a value, else 0."""
-        one = nw.lit(1)
-        if self.column:
-            one = nw.when(nw.col(self.column).is_null()).then(0).otherwise(1)
-        return one.cast(nw.Int64()).alias(self.counted_by)
+    def steps(self) -> dict[str, nw.Expr]:
+        """Return what is summed of each row, by name; all of it whole numbers."""
+        counted: nw.Expr = nw.lit(1)
+        if self.column and self.counted_by != ROWS:
+            counted = nw.when(nw.col(self.column).is_null()).then(0).otherwise(1)
+        steps = {self.counted_by: counted}
+        if self.totalled:
+            steps |= {f"{self.prefix}{name}": expr for name, expr in self._total().items()}
+        if self.squared:
+            steps |= {f"{self.prefix}{name}": expr for name, expr in self._squares().items()}
+        return {name: expr.cast(nw.Int64()).alias(name) for name, expr in steps.items()}
 
-    def sums(self, *, squares: bool) -> list[nw.Expr]:
-        """Return sum and, if asked for, centred sum and both halves of the centred square of each row."""
-        if not (self.column and (self.numeric or self.condition)):
-            return []
-        absent = nw.col(self.column).is_null()
-        total = _on_grid(nw.when(absent).then(0.0).otherwise(self._value()), self.bits).alias(f"{self.prefix}s")
-        if not squares:
-            return [total]
-        distance = nw.when(absent).then(0.0).otherwise(self._value() - self.centre)
-        steps = _on_grid(distance, self.square_bits)
+    def _total(self) -> dict[str, nw.Expr]:
+        value, grid = self._value(), self.grid
+        if not grid.low_bits:
+            return {"s": value.cast(nw.Int64())}
+        scaled = value * 2.0**grid.bits
+        # To the next lower step, so that what is left is a share of one: exact, whatever the value's size.
+        lower = scaled.floor()
+        return {"s": lower, "t": ((scaled - lower) * 2.0**grid.low_bits + 0.5).floor()}
+
+    def _squares(self) -> dict[str, nw.Expr]:
+        distance = nw.when(nw.col(self.column).is_null()).then(0.0).otherwise(self._value() - self.grid.centre)
+        steps = (distance * 2.0**self.grid.square_bits + 0.5).floor().cast(nw.Int64())
         square = steps * steps
-        halves = {"d": steps, "h": square // HALF, "l": square % HALF}
-        return [total, *(expr.cast(nw.Int64()).alias(f"{self.prefix}{name}") for name, expr in halves.items())]
+        return {"d": steps, "h": square // HALF, "l": square % HALF}
 
     def _value(self) -> nw.Expr:
         column = nw.col(self.column)
-        if not self.condition:
-            return column.cast(nw.Float64())
-        return nw.when(_holds(column, self.condition, numeric=self.numeric)).then(1.0).otherwise(0.0)
+        if self.condition:
+            compared = column.cast(nw.Float64()) if self.dtype == "boolean" else column
+            holds = _holds(compared, self.condition, numeric=self.dtype != "string")
+            return nw.when(holds).then(1.0).otherwise(0.0)
+        if self.dtype == "integer" and not self.grid.low_bits and not self.squared:
+            return nw.when(column.is_null()).then(0).otherwise(column)
+        return nw.when(column.is_null()).then(0.0).otherwise(column.cast(nw.Float64()))
 
 
-def measure(key: tuple[str, str], prefix: str, events: pa.Table, dtype: str) -> Measure:
-    """Choose the grid for a column.
+ROWS = "__n"
+
+
+def measures_of(
+    view: ViewDefinition, dtypes: Mapping[str, Dtype], spans: Mapping[str, Span], rows: int
+) -> dict[str, Measure]:
+    """Choose what is summed for each feature that is made of sums.
 
     Parameters
     ----------
-    key : tuple of str
-        Column and condition.
-    prefix : str
-        Begins the names of its sums.
-    events : pyarrow.Table
-        All rows; their number and greatest value decide how fine the grid may be.
-    dtype : str
-        The column's dtype; any for a count of rows.
+    view : ViewDefinition
+        The features.
+    dtypes : mapping of name to dtype
+        The dataset's columns.
+    spans : mapping of name to Span
+        Of the columns that are summed.
+    rows : int
+        How many there are.
 
     Returns
     -------
-    Measure
+    dict of str to Measure
+        By name of the feature; features of one column and condition share one.
     """
-    column, condition = key
-    largest, centre = 1.0, 0.0
-    if column and not condition and dtype in ("integer", "number"):
-        values = events[column].cast(pa.float64(), safe=False)
-        span, centre = pc.min_max(values).as_py(), pc.mean(values).as_py() or 0.0
-        largest = max(abs(span["min"] or 0.0), abs(span["max"] or 0.0)) or 1.0
-    # Without a missing value, counting values is counting rows.
-    partly = bool(column) and events[column].null_count > 0
-    return Measure(
-        column=column,
-        condition=condition,
-        numeric=dtype in ("integer", "number", "boolean"),
-        bits=min(SUM_BITS - math.frexp(largest)[1] - events.num_rows.bit_length(), MAX_BITS),
-        square_bits=min(HALF_BITS - math.frexp(largest + abs(centre))[1], MAX_BITS),
-        centre=centre,
-        prefix=prefix,
-        counted_by=f"__n_{column}" if partly else "__n",
-    )
+    wanted = [feature for feature in view.features if feature.function in SUMMED]
+    keys = list(dict.fromkeys((f.column, f.condition) for f in wanted))
+    made: dict[tuple[str, str], Measure] = {}
+    for place, (column, condition) in enumerate(keys):
+        functions = {f.function for f in wanted if (f.column, f.condition) == (column, condition)}
+        dtype = dtypes.get(column, "integer")
+        span = spans.get(column, TRUTH)
+        truth = bool(condition) or dtype == "boolean" or not column
+        made[column, condition] = Measure(
+            column=column,
+            condition=condition,
+            dtype=dtype,
+            grid=grid_for(TRUTH if truth else span, rows, whole=truth or dtype == "integer"),
+            prefix=f"__m{place}",
+            # Without a missing value, counting values is counting rows.
+            counted_by=f"{ROWS}_{column}" if column and span.missing else ROWS,
+            squared="std" in functions,
+            totalled=bool(functions & {"sum", "mean", "share"}),
+        )
+    return {feature.name: made[feature.column, feature.condition] for feature in wanted}
 
 
-def feature_values(feature: Aggregation, of: Measure, held: pa.Table) -> pa.ChunkedArray:
+def feature_values(feature: Aggregation, of: Measure, held: Mapping[str, IntArray]) -> pa.Array:
     """Turn sums into a feature's values; missing where no row counts, but a count is 0.
 
     Parameters
@@ -123,36 +142,51 @@ def feature_values(feature: Aggregation, of: Measure, held: pa.Table) -> pa.Chun
         A count, sum, mean, share or std (of a sample: missing below two values).
     of : Measure
         What was summed.
-    held : pyarrow.Table of n rows
+    held : mapping of str to ndarray of int, shape (n,)
         The sums.
 
     Returns
     -------
-    pyarrow.ChunkedArray of length n
+    pyarrow.Array of length n
     """
-    count = held[of.counted_by]
+    n = held[of.counted_by]
     if feature.function == "count":
-        return count
-    n = count.to_numpy()
+        return pa.array(n)
     if feature.function == "std":
-        return pa.chunked_array([pa.array(_deviation(of, n, held), mask=n < 2)])
-    value = np.ldexp(held[f"{of.prefix}s"].to_numpy().astype(np.float64), -of.bits)
+        return pa.array(_deviation(of, n, held), mask=n < 2)
+    value = _sum(of, held)
     if feature.function != "sum":
         value = value / np.maximum(n, 1)
-    return pa.chunked_array([pa.array(value, mask=n == 0)])
+    return pa.array(value + 0.0, mask=n == 0)
 
 
-def _deviation(of: Measure, n: npt.NDArray[np.int64], held: pa.Table) -> npt.NDArray[np.float64]:
-    """Return the sample deviation; whole numbers of any size, so that equal values deviate by exactly nothing."""
-    steps, high, low = (held[f"{of.prefix}{name}"].to_numpy().astype(object) for name in "dhl")
-    scatter = (n.astype(object) * (high * HALF + low) - steps * steps).astype(np.float64)
+def _sum(of: Measure, held: Mapping[str, IntArray]) -> FloatArray:
+    steps, grid = held[f"{of.prefix}s"], of.grid
+    if not grid.low_bits:
+        return steps.astype(np.float64)
+    left = held[f"{of.prefix}t"]
+    steps, left = steps + (left >> grid.low_bits), left & ((1 << grid.low_bits) - 1)
+    low: FloatArray = np.ldexp(left.astype(np.float64), -grid.bits - grid.low_bits)
+    total: FloatArray = np.ldexp(steps.astype(np.float64), -grid.bits) + low
+    return total
+
+
+def _deviation(of: Measure, n: IntArray, held: Mapping[str, IntArray]) -> FloatArray:
+    """Return the sample deviation; the scatter is exact, so that equal values deviate by exactly nothing."""
+    steps, high, low = (held[f"{of.prefix}{name}"] for name in "dhl")
+    mask = HALF - 1
+    high, low = high + (low >> HALF_BITS), low & mask
+    steps = np.abs(steps)
+    # n times the sum of squares less the square of the sum, as digits of 31 bits.
+    upper = n * (high >> HALF_BITS) - (steps >> HALF_BITS) ** 2
+    middle = n * (high & mask) - 2 * (steps >> HALF_BITS) * (steps & mask)
+    lower = n * low - (steps & mask) ** 2
+    middle, lower = middle + (lower >> HALF_BITS), lower & mask
+    upper, middle = upper + (middle >> HALF_BITS), middle & mask
+    scatter = np.ldexp(upper.astype(np.float64), 2 * HALF_BITS) + (middle * HALF + lower).astype(np.float64)
     safe = np.maximum(n, 2).astype(np.float64)
-    result: npt.NDArray[np.float64] = np.ldexp(np.sqrt(scatter / (safe * (safe - 1))), -of.square_bits)
+    result: FloatArray = np.ldexp(np.sqrt(scatter / (safe * (safe - 1))), -of.grid.square_bits)
     return result
-
-
-def _on_grid(value: nw.Expr, bits: int) -> nw.Expr:
-    return (value * 2.0**bits).round().cast(nw.Int64())
 
 
 def _holds(column: nw.Expr, condition: str, *, numeric: bool) -> nw.Expr:

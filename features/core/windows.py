@@ -1,54 +1,21 @@
-"""The definition of a feature view: entities, windows and functions, checked before anything is stored."""
+"""The definition of a feature view: entities, features and tests, checked before anything is stored."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
+from features.core.aggregations import Aggregation, check_aggregation, parse_aggregation, seconds
+from features.core.derived import Derived, check_inputs, parse_derived
 from features.core.schema import Dtype
+from features.core.value_tests import ValueTest, parse_value_test
 from features.errors import DefinitionError
 from features.ground.canonical import digest
 from features.ground.errors import bounded
 
-Function = Literal["count", "sum", "mean", "share", "std", "min", "max", "last"]
-FUNCTIONS: tuple[Function, ...] = get_args(Function)
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-LONGEST_S = 3660 * 86_400
-DURATION = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
-CONDITION = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(\S.*?)\s*")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-KEYS = {"name", "dataset", "entity", "ttl", "features", "description", "owner"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Aggregation:
-    """One feature: a function of a column over a window before the asking time.
-
-    Parameters
-    ----------
-    name : str
-        The feature's name.
-    column : str
-        What is aggregated; empty for a count of rows.
-    function : str
-        count, sum, mean, share, std, min, max or last; missing values are left out.
-    window : str
-        Such as 1h, 7d; rows older than this don't count.
-    condition : str
-        For share: a comparison such as ">= 15"; empty where the column is boolean.
-    """
-
-    name: str
-    column: str
-    function: Function
-    window: str
-    condition: str = ""
-
-    @property
-    def window_us(self) -> int:
-        """Return the window in microseconds."""
-        return seconds(self.window) * 1_000_000
+NEEDED = {"name", "dataset", "entity", "features"}
+KEYS = NEEDED | {"ttl", "derived", "tests", "description", "owner"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,58 +31,50 @@ class ViewDefinition:
     ttl_seconds : int or None
         Age at which an online value is expired.
     features : tuple of Aggregation
-        At least one; names are unique.
+        At least one.
+    derived : tuple of Derived
+        Features made of those; each may use the ones before it.
+    tests : tuple of ValueTest
+        What the values must meet each time they are made.
+    description, owner : str
+        For people.
     """
 
     name: str
     dataset: str
     entity: tuple[str, ...]
-    ttl_seconds: int | None
+    ttl_seconds: int | None = None
     features: tuple[Aggregation, ...]
+    derived: tuple[Derived, ...] = ()
+    tests: tuple[ValueTest, ...] = ()
     description: str = ""
     owner: str = ""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all features, the derived ones last."""
+        return (*(feature.name for feature in self.features), *(one.name for one in self.derived))
+
+    @property
     def digest(self) -> str:
-        """Return the sha256 of all that changes a value; who owns it does not."""
-        body = asdict(self)
-        return digest({key: body[key] for key in ("name", "dataset", "entity", "ttl_seconds", "features")})
+        """Return the sha256 of all that changes or checks a value; who owns it does not."""
+        body = self.as_dict()
+        keys = ["name", "dataset", "entity", "ttl_seconds", "features"]
+        return digest({key: body[key] for key in [*keys, *(key for key in ("derived", "tests") if body[key])]})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the definition as plain values, the time to live in seconds."""
+        return asdict(self)
 
 
-def seconds(text: str) -> int:
-    """Return a duration such as 90m or 30d in seconds.
-
-    Parameters
-    ----------
-    text : str
-        A number and a unit: s, m, h, d or w.
-
-    Returns
-    -------
-    int
-        Length in seconds.
-
-    Raises
-    ------
-    DefinitionError
-        If it has another form or is longer than ten years.
-    """
-    match = DURATION.fullmatch(str(text))
-    length = int(match[1]) * UNITS[match[2]] if match else 0
-    if not 0 < length <= LONGEST_S:
-        raise DefinitionError(
-            f"a duration is a number and one of s, m, h, d, w, up to 3660d; got {bounded(repr(text))}"
-        )
-    return length
-
-
-def parse_view(item: Mapping[str, Any]) -> ViewDefinition:
+def parse_view(item: Mapping[str, Any] | ViewDefinition) -> ViewDefinition:
     """Read a feature view's definition.
 
     Parameters
     ----------
-    item : mapping
-        name, dataset, entity (a name or a list), features (list of name, column, function, window, condition), ttl.
+    item : mapping or ViewDefinition
+        name, dataset, entity (a name or a list), features (list of name, column, function, window, condition), ttl,
+        derived (list of name and expression), tests, description, owner.
 
     Returns
     -------
@@ -126,63 +85,59 @@ def parse_view(item: Mapping[str, Any]) -> ViewDefinition:
     DefinitionError
         If a key is missing or unknown, or a value has another form.
     """
-    needed = {"name", "dataset", "entity", "features"}
-    if not isinstance(item, Mapping) or not needed <= item.keys() or item.keys() - KEYS:
+    if isinstance(item, ViewDefinition):
+        item = _declared(item)
+    if not isinstance(item, Mapping) or not item.keys() >= NEEDED or item.keys() - KEYS:
         got = sorted(map(str, item)) if isinstance(item, Mapping) else type(item).__name__
-        raise DefinitionError(f"a view needs name, dataset, entity, features and may have ttl; got {bounded(got)}")
+        may = ", ".join(sorted(KEYS - NEEDED))
+        raise DefinitionError(f"a view needs name, dataset, entity, features and may have {may}; got {bounded(got)}")
     if not NAME.fullmatch(str(item["name"])):
         raise DefinitionError(f"a view's name is letters, digits, _ and -; got {bounded(repr(item['name']))}")
     entity = (item["entity"],) if isinstance(item["entity"], str) else item["entity"]
     if not isinstance(entity, list | tuple) or not all(isinstance(name, str) for name in entity):
         raise DefinitionError(f"a view's entity is a column's name or a list of them; got {bounded(entity)}")
-    if not isinstance(item["features"], list | tuple):
-        raise DefinitionError(f"a view's features are a list; got {bounded(item['features'])}")
-    entity, features = tuple(entity), tuple(_aggregation(feature) for feature in item["features"])
-    _check_unique(item["name"], entity, features)
-    return ViewDefinition(
+    view = ViewDefinition(
         name=str(item["name"]),
         dataset=str(item["dataset"]),
-        entity=entity,
+        entity=tuple(entity),
         ttl_seconds=seconds(item["ttl"]) if item.get("ttl") else None,
-        features=features,
-        description=str(item.get("description", "")),
-        owner=str(item.get("owner", "")),
+        features=tuple(parse_aggregation(feature) for feature in _listed(item, "features")),
+        derived=tuple(parse_derived(one) for one in _listed(item, "derived")),
+        tests=tuple(parse_value_test(test) for test in _listed(item, "tests")),
+        description=str(item.get("description") or ""),
+        owner=str(item.get("owner") or ""),
     )
+    _check_names(view)
+    return view
 
 
-def _check_unique(view: str, entity: Sequence[str], features: Sequence[Aggregation]) -> None:
-    names = [feature.name for feature in features]
-    repeated = sorted({name for name in names if names.count(name) > 1 or name in entity})
-    if not entity or not names or repeated:
-        got = f"entity {list(entity)}, {len(names)} features, repeated names {repeated}"
+def _declared(view: ViewDefinition) -> dict[str, Any]:
+    """Return a definition made in Python as the mapping a file would hold, so that both meet the same checks."""
+    body = view.as_dict()
+    length = body.pop("ttl_seconds")
+    return body | ({"ttl": f"{length}s"} if length is not None else {})
+
+
+def _listed(item: Mapping[str, Any], key: str) -> Sequence[Any]:
+    value = item[key] if key in NEEDED else item.get(key) or ()
+    if not isinstance(value, list | tuple):
+        raise DefinitionError(f"a view's {key} are a list; got {bounded(value)}")
+    return value
+
+
+def _check_names(view: ViewDefinition) -> None:
+    names = list(view.names)
+    repeated = sorted({name for name in names if names.count(name) > 1 or name in view.entity})
+    if not view.entity or not view.features or repeated:
+        got = f"entity {list(view.entity)}, {len(view.features)} features, repeated names {repeated}"
         raise DefinitionError(
-            f"view {view!r} needs an entity column and features with names of their own; got {bounded(got)}"
+            f"view {view.name!r} needs an entity column and features with names of their own; got {bounded(got)}"
         )
-
-
-def _aggregation(item: Mapping[str, Any]) -> Aggregation:
-    fields = Aggregation.__dataclass_fields__
-    if (
-        not isinstance(item, Mapping)
-        or not {"name", "function", "window"} <= item.keys()
-        or item.keys() - fields.keys()
-    ):
-        raise DefinitionError(f"a feature has name, column, function, window and condition; got {bounded(item)}")
-    values: dict[str, Any] = {"column": "", **{key: str(value) for key, value in item.items()}}
-    feature = Aggregation(**values)
-    seconds(feature.window)
-    if not feature.name.isprintable() or not feature.name.strip() or len(feature.name) > 200:
-        raise DefinitionError(f"a feature's name is 1 to 200 printable characters; got {bounded(repr(feature.name))}")
-    if feature.function not in FUNCTIONS:
-        allowed = ", ".join(FUNCTIONS)
-        raise DefinitionError(f"feature {feature.name!r} has function {feature.function!r}; allowed: {allowed}")
-    if not feature.column and feature.function != "count":
-        raise DefinitionError(f"feature {feature.name!r} needs a column; only count may be of rows")
-    if feature.condition and (feature.function != "share" or not CONDITION.fullmatch(feature.condition)):
-        raise DefinitionError(
-            f"feature {feature.name!r} has condition {feature.condition!r}; allowed for share alone, as in '>= 15'"
-        )
-    return feature
+    unknown = sorted({test.feature for test in view.tests if test.feature} - set(names))
+    tests = [test.name for test in view.tests]
+    if unknown or len(set(tests)) < len(tests):
+        got = f"of unknown features {unknown}" if unknown else f"{tests}"
+        raise DefinitionError(f"view {view.name!r} has tests of its features, each once; got {bounded(got)}")
 
 
 def check_columns(view: ViewDefinition, dtypes: Mapping[str, Dtype]) -> None:
@@ -198,39 +153,19 @@ def check_columns(view: ViewDefinition, dtypes: Mapping[str, Dtype]) -> None:
     Raises
     ------
     DefinitionError
-        If a column is missing or of another type than the function takes.
+        If a column is missing or of another type than the function takes, or a test asks for numbers of a text.
     """
     used = [*view.entity, *(f.column for f in view.features if f.column)]
     missing = sorted(set(used) - dtypes.keys())
     if missing:
         raise DefinitionError(f"dataset {view.dataset!r} has no columns {bounded(missing)}", columns=missing)
     for feature in view.features:
-        dtype = dtypes.get(feature.column, "integer")
-        _check_condition(feature, dtype)
-        if feature.function == "share" and not feature.condition:
-            allowed: tuple[str, ...] = ("boolean",)
-        elif feature.function in ("count", "last") or feature.condition:
-            allowed = ("integer", "number", "boolean", "string")
-        else:
-            allowed = ("integer", "number", "boolean")
-        if dtype not in allowed:
-            text = f"feature {feature.name!r}: {feature.function} of {feature.column!r} takes {', '.join(allowed)}"
-            raise DefinitionError(f"{text}; the column holds {dtype}")
-
-
-def _check_condition(feature: Aggregation, dtype: Dtype) -> None:
-    match = CONDITION.fullmatch(feature.condition)
-    if match is None or dtype == "string":
-        return
-    try:
-        usable = math.isfinite(float(match[2].strip("'\"")))
-    except ValueError:
-        usable = False
-    if not usable:
-        raise DefinitionError(
-            f"feature {feature.name!r}: {feature.column!r} holds {dtype}, so its condition compares with a number; "
-            f"got {bounded(feature.condition)!r}"
-        )
+        check_aggregation(feature, dtypes.get(feature.column, "integer"))
+    check_inputs(view.derived, {feature.name: result_dtype(feature, dtypes) for feature in view.features})
+    made = value_dtypes(view, dtypes)
+    for test in view.tests:
+        if (test.min is not None or test.max is not None) and made[test.feature] == "string":
+            raise DefinitionError(f"test {test.name!r}: {test.feature!r} is text and has no min or max")
 
 
 def result_dtype(feature: Aggregation, dtypes: Mapping[str, Dtype]) -> Dtype:
@@ -248,6 +183,24 @@ def result_dtype(feature: Aggregation, dtypes: Mapping[str, Dtype]) -> Dtype:
     str
         Dtype of the computed values.
     """
-    if feature.function == "count":
+    if feature.function in ("count", "nunique"):
         return "integer"
     return dtypes[feature.column] if feature.function == "last" else "number"
+
+
+def value_dtypes(view: ViewDefinition, dtypes: Mapping[str, Dtype]) -> dict[str, Dtype]:
+    """Return the dtype of each of a view's features, the derived ones last.
+
+    Parameters
+    ----------
+    view : ViewDefinition
+        What is computed.
+    dtypes : mapping of str to str
+        Dtype of each column of the dataset.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    made = {feature.name: result_dtype(feature, dtypes) for feature in view.features}
+    return made | {one.name: one.dtype for one in view.derived}

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.core.management.base import BaseCommand, CommandParser
+
+from features.ground.request_ids import request_id
 
 
 def plain(value: Any) -> Any:
@@ -59,6 +62,9 @@ class ActionCommand(BaseCommand):
         """Run the action and print its result."""
         if self.writes:
             options["actor"] = options.get("actor") or f"cli:{getpass.getuser()}"
-        result = self.act(**options)
+        # As a request has an id, so has the running of a command: what it brings about is audited under it.
+        bound = structlog.contextvars.get_contextvars().get("request_id") or request_id("")
+        with structlog.contextvars.bound_contextvars(request_id=bound):
+            result = self.act(**options)
         if result is not None:
             self.stdout.write(json.dumps(result, default=plain) if options["json"] else self.text(result))

@@ -5,8 +5,9 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-ADMIN, PROMOTER, USER, READONLY = ROLES = ("admin", "promoter", "user", "readonly")
-READERS = ROLES
+from features.ground.role_names import ADMIN, APPROVER, PROMOTER, READERS, READONLY, ROLES, USER
+
+__all__ = ["ADMIN", "APPROVER", "PROMOTER", "READERS", "READONLY", "ROLES", "USER", "RoleRequired"]
 
 
 class RoleRequired(BasePermission):

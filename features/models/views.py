@@ -59,10 +59,16 @@ class FeatureView(models.Model):
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
 
+    @property
+    def feature_names(self) -> list[str]:
+        """Return the names of its features, the derived ones last."""
+        return [feature["name"] for feature in (*self.aggregations, *self.derived)]
+
     def definition(self) -> ViewDefinition:
         """Return what was declared."""
         body: dict[str, Any] = {"name": self.name, "dataset": self.dataset.name, "entity": self.entity_columns}
         body |= {"features": self.aggregations, "ttl": f"{self.ttl_seconds}s" if self.ttl_seconds else None}
+        body |= {"derived": self.derived, "tests": self.tests, "description": self.description, "owner": self.owner}
         return parse_view(body)
 
 

@@ -3,11 +3,12 @@
 Defaults that a person may want to read live in base.yaml; `docs/settings.md` explains each key.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,8 +40,16 @@ def _url(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _targets(pairs: list[str]) -> list[str]:
+    """Accept `name=address` pairs, each name once, never repeating what came: an address may hold a password."""
+    names = [re.fullmatch(r"([a-z0-9_-]{1,40})=https?://[^\s/]+\S*", pair) for pair in pairs]
+    if not all(names) or len({found[1] for found in names if found}) != len(pairs):
+        raise ValueError("must be NAME=https://… pairs with names of a-z, 0-9, - and _, each used once")
+    return pairs
+
+
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-Role = Literal["admin", "promoter", "user", "readonly"]
+Role = Literal["admin", "promoter", "approver", "user", "readonly"]
 RatePattern = Field(pattern=r"^(off|\d+/(second|minute|hour|day|[smhd]))$")
 
 
@@ -149,8 +158,27 @@ class AlertsConfig(Section):
     timeout_s: float = Field(5, gt=0)
 
 
+class EventsConfig(Section):
+    webhooks: Annotated[Names, AfterValidator(_targets)] = []
+    webhook_secret: SecretStr = SecretStr("")
+    slack: bool = True
+    timeout_s: float = Field(5, gt=0, le=30)
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Self:
+        if self.webhooks and len(self.webhook_secret.get_secret_value()) < 16:
+            raise ValueError("webhook_secret of at least 16 characters is needed where webhooks are set")
+        return self
+
+
+class AuditConfig(Section):
+    checkpoint_minutes: float = Field(60, gt=0)
+
+
 class FeaturesConfig(Section):
     engine: Literal["duckdb", "polars", "dask", "spark"] = "duckdb"
+    dask_scheduler: str = ""
+    spark_master: str = ""
     max_rejected: Share = 0.1
     require_approval: bool = False
     max_ratio: int = Field(100, ge=1)
@@ -188,6 +216,8 @@ class Config(Section):
     drift: DriftConfig = DriftConfig()
     streaming: StreamingConfig = StreamingConfig()
     alerts: AlertsConfig = AlertsConfig()
+    events: EventsConfig = EventsConfig()
+    audit: AuditConfig = AuditConfig()
     features: FeaturesConfig = FeaturesConfig()
     logs: LogsConfig = LogsConfig()
 

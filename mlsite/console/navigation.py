@@ -20,8 +20,12 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Model versions", "model_training", "models_store.modelversion"),
             ("Promotion requests", "rocket_launch", "models_store.promotionrequest"),
             ("Approvals", "how_to_reg", "models_store.approval"),
+            ("Waivers", "gavel", "models_store.waiver"),
             ("Gate results", "rule", "models_store.gateresult"),
             ("Audit trail", "history", "models_store.auditentry"),
+            ("Audit checkpoints", "verified_user", "models_store.auditcheckpoint"),
+            ("Events", "campaign", "models_store.outboxevent"),
+            ("Deliveries", "outgoing_mail", "models_store.delivery"),
         ),
     ),
     (

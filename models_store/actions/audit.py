@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from django.db import connection, transaction
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from features.ground.errors import DomainError
 from models_store.adapters.chain_lock import hold_chain_lock
-from models_store.core.chain import GENESIS, ChainCheck, Link, link_hash, verify_chain
+from models_store.core.chain import GENESIS, Link, link_hash
 from models_store.core.reasons import MAX_REASON
 from models_store.core.text import finite, storable
 from models_store.models import AuditEntry
@@ -68,15 +69,21 @@ def append_audit(
 
 
 def _append(**said: Any) -> AuditEntry:
+    now = timezone.now()
     last = AuditEntry.objects.order_by("-id").values_list("hash", flat=True).first()
     link = Link(
         **said,
-        at=timezone.now(),
-        request_id=storable(str(structlog.contextvars.get_contextvars().get("request_id", "")), 100),
+        at=now,
+        request_id=_request_id(),
         previous_hash=last or GENESIS,
     )
     fields = {name: getattr(link, name) for name in Link.__dataclass_fields__}
-    return AuditEntry.objects.create(**fields, hash=link_hash(link))
+    return AuditEntry.objects.create(**fields, hash=link_hash(link), created_at=now)
+
+
+def _request_id() -> str:
+    # Bound by the request, the command or the run that brought the deed about; a deed without one gets its own.
+    return storable(str(structlog.contextvars.get_contextvars().get("request_id") or uuid4().hex), 100)
 
 
 def _fit(value: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -132,14 +139,3 @@ def audited_refusals(
                 reason=reason,
             )
         raise
-
-
-def verify_audit() -> ChainCheck:
-    """Check the whole audit chain.
-
-    Returns
-    -------
-    ChainCheck
-        Whether it holds, how many entries were read, and the first bad one.
-    """
-    return verify_chain(AuditEntry.objects.chained())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from features.ground.errors import bounded
-from models_store.actions.audit import append_audit
+from models_store.actions.audit import append_audit, audited_refusals
 from models_store.actions.evidence import gather_evidence
 from models_store.core.gates import GateOutcome, evaluate
 from models_store.core.policy import STAGES, parse_policy
@@ -39,22 +39,29 @@ def evaluate_gates(spec: str, *, target_stage: str = "production", actor: str) -
     BadPromotionError
         If no gates stand before such a stage.
     """
-    if target_stage not in STAGES:
-        raise BadPromotionError(f"gates stand before {', '.join(STAGES)}, got {bounded(target_stage)!r}")
-    version = ModelVersion.objects.resolve(str(parse_version(spec)))
-    gathered = gather_evidence(version)
-    with transaction.atomic(durable=True):
-        model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
-        policy = parse_policy(model.policy, model.task)
-        outcomes = evaluate(policy.gates(target_stage), gathered.evidence, policy.settings)
-        store_outcomes(version, target_stage, outcomes)
-        append_audit(
-            actor=actor,
-            action="evaluate_gates",
-            object_type="model_version",
-            object_id=str(version),
-            after={"target_stage": target_stage, "failed": [found.gate for found in outcomes if not found.passed]},
-        )
+    with audited_refusals(
+        actor=actor,
+        action="evaluate_gates",
+        object_type="model_version",
+        object_id=spec,
+        asked={"target_stage": target_stage},
+    ):
+        if target_stage not in STAGES:
+            raise BadPromotionError(f"gates stand before {', '.join(STAGES)}, got {bounded(target_stage)!r}")
+        version = ModelVersion.objects.resolve(str(parse_version(spec)))
+        gathered = gather_evidence(version)
+        with transaction.atomic(durable=True):
+            model = RegisteredModel.objects.select_for_update().get(pk=version.model_id)
+            policy = parse_policy(model.policy, model.task)
+            outcomes = evaluate(policy.gates(target_stage), gathered.evidence, policy.settings)
+            store_outcomes(version, target_stage, outcomes)
+            append_audit(
+                actor=actor,
+                action="evaluate_gates",
+                object_type="model_version",
+                object_id=str(version),
+                after={"target_stage": target_stage, "failed": [found.gate for found in outcomes if not found.passed]},
+            )
     return outcomes
 
 

@@ -1,6 +1,6 @@
 """Gather what the gates look at, before any lock is taken."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from features.ground.canonical import digest
@@ -59,7 +59,7 @@ def gather_evidence(version: ModelVersion) -> Gathered:
     return Gathered(evidence=evidence, generation=version.model.generation)
 
 
-def evidence_digest(gathered: Gathered, outcomes: Sequence[GateOutcome]) -> str:
+def evidence_digest(gathered: Gathered, outcomes: Sequence[GateOutcome], waived: Collection[str] = ()) -> str:
     """Return the digest that an approval is bound to.
 
     Parameters
@@ -68,15 +68,18 @@ def evidence_digest(gathered: Gathered, outcomes: Sequence[GateOutcome]) -> str:
         The evidence.
     outcomes : sequence of GateOutcome
         What the gates said to it.
+    waived : collection of str
+        Gates that somebody took on themselves.
 
     Returns
     -------
     str
-        sha256 over the artefact's digest, the metrics and the gates.
+        sha256 over the artefact's digest, the metrics, the gates and the waivers.
     """
     evidence = gathered.evidence
     seen = [[found.gate, found.passed, found.observed, found.threshold] for found in outcomes]
-    return digest({"artefact": evidence.artefact.digest, "metrics": evidence.metrics, "gates": seen})
+    artefact = [evidence.artefact.digest, evidence.artefact.error]
+    return digest({"artefact": artefact, "metrics": evidence.metrics, "gates": seen, "waived": sorted(waived)})
 
 
 def _checked(version: ModelVersion) -> tuple[VerifiedArtefact | None, ArtefactCheck]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -11,6 +11,7 @@ from models_store.actions.audit import append_audit, audited_refusals
 from models_store.actions.evaluate_gates import store_outcomes
 from models_store.actions.evidence import Gathered, evidence_digest, gather_evidence
 from models_store.actions.publish import published_or_warning
+from models_store.actions.rights import check_may_promote
 from models_store.actions.transition import Move, apply_move, locked
 from models_store.core import history, lifecycle
 from models_store.core.gates import GateOutcome, evaluate
@@ -67,6 +68,8 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
         If there is no such earlier version, or the one named is live or not in the archive.
     GateFailedError, PromotionConflictError
         If its artefact is refused, it does not answer, its inputs differ, or the model has changed since.
+    RightMissingError
+        If the actor's account may not change what serves.
     UnknownModelError, UnknownVersionError, BadPromotionError
         If the request has another form.
     """
@@ -76,6 +79,7 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
         actor=actor, action="rollback", object_type="registered_model", object_id=model, reason=reason, asked=asked
     ):
         why = checked_reason(reason)
+        check_may_promote(actor)
         move = Move(action=history.ROLLBACK, target_stage=lifecycle.PRODUCTION, percent=None, actor=actor, reason=why)
         found = RegisteredModel.objects.named(checked_name(model))
         live = found.versions.filter(stage=Stage.PRODUCTION).values_list("number", flat=True).first()
@@ -162,7 +166,7 @@ def _apply(version: ModelVersion, move: Move, gathered: Gathered) -> tuple[list[
     )
     request.save()
     if not failed:
-        return outcomes, apply_move(model, version, move)
+        return outcomes, apply_move(model, version, replace(move, request=request.pk))
     append_audit(
         actor=move.actor,
         action="rollback_refused",

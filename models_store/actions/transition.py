@@ -1,13 +1,19 @@
 """Move a version to a stage, inside the caller's transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils import timezone
 
 from models_store.actions.audit import append_audit
+from models_store.actions.outbox import emit
+from models_store.core.history import PROMOTE, ROLLBACK
 from models_store.core.lifecycle import CANARY, DISPLACED, SERVING
 from models_store.errors import PromotionConflictError
-from models_store.models import ModelVersion, RegisteredModel, Stage
+from models_store.models import ModelVersion, PromotionRequest, RegisteredModel, Stage
+
+EVENTS = {PROMOTE: "promotion.applied", ROLLBACK: "rollback.applied"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +29,11 @@ class Move:
     percent : int or None
         Share of traffic, for a canary.
     actor, reason : str
-        Who decided, and why.
+        Who asked, and why.
+    request : int or None
+        The promotion request it carries out.
+    details : mapping
+        Who approved, which gates were waived; kept in the audit.
     """
 
     action: str
@@ -31,6 +41,8 @@ class Move:
     percent: int | None
     actor: str
     reason: str
+    request: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def apply_move(model: RegisteredModel, version: ModelVersion, move: Move) -> int:
@@ -64,16 +76,47 @@ def apply_move(model: RegisteredModel, version: ModelVersion, move: Move) -> int
         model.canary_percent = 0
     model.generation += 1
     model.save(update_fields=["generation", "canary_percent"])
+    voided = void_requests(model, but=move.request)
+    after = {**_state(model, version), **move.details, **({"voided_requests": voided} if voided else {})}
     append_audit(
         actor=move.actor,
         action=move.action,
         object_type="model_version",
         object_id=str(version),
         before=before,
-        after=_state(model, version),
+        after={**after, **({"request": move.request} if move.request else {})},
         reason=move.reason,
     )
+    told = {"actor": move.actor, "reason": move.reason, "request": move.request, "target_stage": move.target_stage}
+    emit(EVENTS[move.action], {"model": model.name, "version": version.number, **told, **after})
     return model.generation
+
+
+def void_requests(model: RegisteredModel, *, but: int | None) -> list[int]:
+    """Void the open requests of a model whose generation has moved on: they were made on what is no longer live.
+
+    Parameters
+    ----------
+    model : RegisteredModel
+        Its row is locked by the caller.
+    but : int or None
+        The request that is being carried out.
+
+    Returns
+    -------
+    list of int
+        Numbers of the requests that are void now.
+    """
+    found = PromotionRequest.objects.open().filter(version__model=model).select_related("version")
+    requests = [request for request in found.order_by("pk") if request.pk != but]
+    why = {"code": PromotionConflictError.code, "error": f"what is live has changed: generation {model.generation}"}
+    PromotionRequest.objects.filter(pk__in=[request.pk for request in requests]).update(
+        state=PromotionRequest.State.VOID, decided_at=timezone.now(), refusal=why
+    )
+    for request in requests:
+        said = {"target_stage": request.target_stage, "request": request.pk, "requester": request.requester, **why}
+        emit("promotion.void", {"model": model.name, "version": request.version.number, **said})
+    return [request.pk for request in requests]
 
 
 def locked(version: ModelVersion, expected: int) -> tuple[RegisteredModel, ModelVersion]:

@@ -1,6 +1,6 @@
 """The pages of a model and of its versions, what matters first at the top."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.html import format_html
@@ -22,7 +22,7 @@ from models_store.admin.panels import (
     summary,
 )
 from models_store.errors import ArtefactError
-from models_store.models import AuditEntry, ModelVersion, RegisteredModel
+from models_store.models import AuditEntry, ModelVersion, RegisteredModel, Waiver
 
 MAX_CHECKED_BYTES = 64 * 2**20
 
@@ -36,6 +36,7 @@ def version_panels(version: ModelVersion, site: str) -> list[Panel]:
         summary(version),
         metrics_table(version),
         gates_table(version),
+        *waivers_tables(Waiver.objects.filter(request__version=version).select_related("request__version__model")),
         *beside,
         audit_table([str(version)], wide=not calibration),
         *slice_tables(version),
@@ -86,6 +87,16 @@ def policy_table(model: RegisteredModel) -> Table:
     """Return the promotion policy as stored."""
     rows = [(spaced(name), plain(value)) for name, value in flattened(model.policy)]
     return Table(title="Policy", headers=("Rule", "Value"), rows=rows, empty="The default gates; no approval needed.")
+
+
+def waivers_tables(waivers: Iterable[Waiver]) -> list[Table]:
+    """Return the gates somebody took on themselves, if there are any; they are shown for good."""
+    rows = [
+        (spaced(w.gate), w.observed, w.threshold, w.actor, w.reason, link(w.request, f"request {w.request_id}"))
+        for w in waivers
+    ]
+    headers = ("Gate", "Observed", "Threshold", "Waived by", "Why", "For")
+    return [Table(title="Waived gates", headers=headers, rows=rows, wide=True)] if rows else []
 
 
 def params_table(version: ModelVersion) -> Table:

@@ -22,6 +22,11 @@ SLICE_METRICS = 4
 PARTS = (("test", "This version"), ("linear_baseline", "Linear baseline"), ("baseline", "Baseline"))
 
 
+def pretty(value: Any) -> str:
+    """Return stored JSON as people read it."""
+    return json.dumps(value, indent=2, ensure_ascii=False) if value else "nothing"
+
+
 def stage_badge(stage: str) -> Any:
     """Return a stage as a label."""
     return badge(stage, STAGE_KINDS.get(stage, ""))

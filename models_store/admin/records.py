@@ -1,14 +1,12 @@
-"""Promotion requests, approvals, gate results and the audit trail in the console."""
+"""Approvals, waivers, gate results and the audit trail in the console."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from features.ground.console import ReadOnlyAdmin, ago, link, mono
-from features.ground.panels import Code, Facts, Panel, Table
+from features.ground.panels import Code, Facts, Panel
 from features.ground.unfold import (
     ChoicesDropdownFilter,
     RangeDateTimeFilter,
@@ -16,59 +14,8 @@ from features.ground.unfold import (
     badge,
     display,
 )
-from models_store.admin.panels import gates_table, stage_badge
-from models_store.models import Approval, AuditEntry, GateResult, PromotionRequest
-
-STATE_KINDS = {"waiting": "warning", "applied": "success", "refused": "danger", "rejected": "danger"}
-
-
-@admin.register(PromotionRequest)
-class PromotionRequestAdmin(ReadOnlyAdmin):
-    """Promotion requests."""
-
-    next_command = "manage.py promote MODEL@N --stage production --reason WHY"
-    list_display = ("version", "target_stage", "state_label", "requester", "reason", "made")
-    list_filter = (
-        ("state", ChoicesDropdownFilter),
-        ("target_stage", ChoicesDropdownFilter),
-        ("version__model", RelatedDropdownFilter),
-    )
-    list_select_related = ("version__model",)
-    search_fields = ("version__model__name", "requester", "reason")
-    date_hierarchy = "created_at"
-
-    @display(description="State", label=STATE_KINDS, ordering="state")
-    def state_label(self, obj: PromotionRequest) -> str:
-        return obj.state
-
-    @display(description="Asked", ordering="created_at")
-    def made(self, obj: PromotionRequest) -> Any:
-        return ago(obj.created_at)
-
-    def panels(self, obj: PromotionRequest, request: HttpRequest) -> Sequence[Panel]:
-        """Show what was asked, why, what the gates said and who approved."""
-        pairs = [
-            ("State", badge(obj.state, STATE_KINDS.get(obj.state, ""))),
-            ("Version", link(obj.version)),
-            ("To", stage_badge(obj.target_stage)),
-            ("Canary percent", obj.percent),
-            ("Asked by", obj.requester),
-            ("Asked", ago(obj.created_at)),
-            ("Decided", ago(obj.decided_at)),
-            ("Evidence", mono(obj.evidence_digest, 16)),
-            ("Generation then", obj.expected_generation),
-        ]
-        rows = [
-            (a.approver, "approved" if a.approved else "rejected", a.reason or "–", ago(a.created_at))
-            for a in obj.approvals.all()
-        ]
-        refusal = (Code(title="Refusal", text=pretty(obj.refusal), wide=True),) if obj.refusal else ()
-        return (
-            Facts(title="Promotion request", note=obj.reason, wide=True, pairs=pairs),
-            *refusal,
-            gates_table(obj.version),
-            Table(title="Approvals", headers=("Who", "Word", "Why", "When"), rows=rows, empty="None given."),
-        )
+from models_store.admin.panels import pretty, stage_badge
+from models_store.models import Approval, AuditCheckpoint, AuditEntry, GateResult, Waiver
 
 
 @admin.register(Approval)
@@ -155,6 +102,47 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         )
 
 
-def pretty(value: Any) -> str:
-    """Return stored JSON as people read it."""
-    return json.dumps(value, indent=2, ensure_ascii=False) if value else "nothing"
+@admin.register(Waiver)
+class WaiverAdmin(ReadOnlyAdmin):
+    """Gates that somebody took on themselves."""
+
+    next_command = "manage.py promote MODEL@N --stage production --reason WHY --waive GATE=REASON"
+    list_display = ("gate", "request", "actor", "observed", "threshold", "reason", "created_at")
+    list_filter = ("gate", ("created_at", RangeDateTimeFilter))
+    list_select_related = ("request__version__model",)
+    search_fields = ("gate", "actor", "reason", "request__version__model__name")
+
+    def panels(self, obj: Waiver, request: HttpRequest) -> Sequence[Panel]:
+        """Show what was waived, by whom and why."""
+        pairs = [
+            ("Gate", obj.gate.replace("_", " ")),
+            ("Observed", obj.observed),
+            ("Threshold", obj.threshold),
+            ("Waived by", obj.actor),
+            ("Why", obj.reason),
+            ("For", link(obj.request)),
+            ("Version", link(obj.request.version)),
+            ("When", ago(obj.created_at)),
+        ]
+        return (Facts(title="Waiver", wide=True, pairs=pairs),)
+
+
+@admin.register(AuditCheckpoint)
+class AuditCheckpointAdmin(ReadOnlyAdmin):
+    """Signed heads of the audit chain."""
+
+    next_command = "manage.py audit_checkpoint"
+    list_display = ("entry", "entries", "at", "key_id")
+    search_fields = ("head", "key_id")
+
+    def panels(self, obj: AuditCheckpoint, request: HttpRequest) -> Sequence[Panel]:
+        """Show what was signed, and by which key."""
+        pairs = [
+            ("Last entry", link(AuditEntry.objects.filter(pk=obj.entry).first())),
+            ("Entries", obj.entries),
+            ("Head", mono(obj.head, 16)),
+            ("When", ago(obj.at)),
+            ("Signing key", mono(obj.key_id, 16)),
+            ("Signature", mono(obj.signature, 16)),
+        ]
+        return (Facts(title="Audit checkpoint", note="audit_verify checks it.", wide=True, pairs=pairs),)

@@ -30,6 +30,7 @@ from models_store.models import ModelVersion
 WORDS = {
     "applied": "{version} is now {stage}.",
     "waiting": "{version} waits for approval to become {stage}.",
+    "scheduled": "{version} becomes {stage} when its time has come.",
 }
 
 

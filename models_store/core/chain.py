@@ -47,15 +47,37 @@ class StoredLink:
     ----------
     number : int
         The entry's number in the table.
-    link : Link
-        What is hashed.
+    link : Link or None
+        What is hashed; None for a row that can't be read any more.
     hash : str
         The hash stored beside it.
     """
 
     number: int
-    link: Link
+    link: Link | None
     hash: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """The chain's length and head at a time.
+
+    Attributes
+    ----------
+    entry : int
+        Number of the last entry.
+    entries : int
+        How many entries there were.
+    head : str
+        Hash of the last entry.
+    at : datetime
+        When it was noted, aware.
+    """
+
+    entry: int
+    entries: int
+    head: str
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,12 +91,21 @@ class ChainCheck:
     entries : int
         Entries that were checked, the first bad one included.
     first_bad : int or None
-        Number of the first entry that fails.
+        Number of the first entry that fails; of one that was removed from the end, the number it had or would have.
+    head : str
+        Hash of the last sound entry; what the next one has to name.
+    last : int
+        Number of the last sound entry, 0 for none.
+    why : str
+        What is wrong, in words; empty where nothing is.
     """
 
     ok: bool
     entries: int
     first_bad: int | None = None
+    head: str = GENESIS
+    last: int = 0
+    why: str = ""
 
 
 def link_hash(link: Link) -> str:
@@ -94,26 +125,67 @@ def link_hash(link: Link) -> str:
     return digest({**fields, "before": _steady(link.before), "after": _steady(link.after)})
 
 
-def verify_chain(entries: Iterable[StoredLink]) -> ChainCheck:
-    """Check entries in the order they were appended, from the first.
+def checkpoint_bytes(checkpoint: Checkpoint) -> bytes:
+    """Return what is signed of a checkpoint.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Length and head of the chain.
+
+    Returns
+    -------
+    bytes
+        Its canonical form, which names its purpose: no signature of another thing fits it.
+    """
+    fields = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
+    return b"audit checkpoint " + digest(fields).encode()
+
+
+def verify_chain(
+    entries: Iterable[StoredLink], checkpoints: Iterable[Checkpoint] = (), *, since: Checkpoint | None = None
+) -> ChainCheck:
+    """Check entries in the order they were appended, against the heads that were noted on the way.
 
     Parameters
     ----------
     entries : iterable of StoredLink
         All entries, oldest first; read one at a time.
+    checkpoints : iterable of Checkpoint
+        Lowest entry first; signed ones find what was taken from the end.
+    since : Checkpoint, optional
+        Where the check begins, if the entries are those after it.
 
     Returns
     -------
     ChainCheck
         Whether the chain holds, and where it breaks.
     """
-    previous, count = GENESIS, 0
+    last, count, previous = (since.entry, since.entries, since.head) if since else (0, 0, GENESIS)
+    noted = iter(checkpoints)
+    due = next(noted, None)
+
+    def broken(number: int, why: str) -> ChainCheck:
+        return ChainCheck(ok=False, entries=count, first_bad=number, head=previous, last=last, why=why)
+
     for entry in entries:
         count += 1
-        if entry.link.previous_hash != previous or link_hash(entry.link) != entry.hash:
-            return ChainCheck(ok=False, entries=count, first_bad=entry.number)
-        previous = entry.hash
-    return ChainCheck(ok=True, entries=count)
+        if due and entry.number > due.entry:
+            return broken(entry.number, f"entries up to {due.entry} were there and are gone")
+        if entry.link is None:
+            return broken(entry.number, "the row can't be read")
+        if entry.link.previous_hash != previous:
+            return broken(entry.number, "it does not follow the entry before it")
+        if link_hash(entry.link) != entry.hash:
+            return broken(entry.number, "it is not what was hashed")
+        previous, last = entry.hash, entry.number
+        if due and entry.number == due.entry:
+            if (due.entries, due.head) != (count, previous):
+                return broken(entry.number, "it is not the entry that was signed")
+            due = next(noted, None)
+    if due:
+        return broken(last + 1, f"{due.entries} entries were signed, {count} are there: the end was taken off")
+    return ChainCheck(ok=True, entries=count, head=previous, last=last)
 
 
 def _steady(value: Any) -> Any:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from features.ground.errors import bounded
+from models_store.core.calendar import Calendar
+from models_store.core.calendar_form import calendar_as_dict, parse_calendar
 from models_store.core.gates import GATES
 from models_store.core.gates.signature_compatible import DIFFERENCES
 from models_store.errors import PolicyError
@@ -12,6 +14,18 @@ from models_store.errors import PolicyError
 ROLLBACK = "rollback"
 STAGES = ("production", "canary", "shadow", ROLLBACK)
 MAX_APPROVALS = 10
+DEFAULT_EXPIRES_HOURS = 168
+MAX_EXPIRES_HOURS = 8760
+KEYS = (
+    "approvals",
+    "stages",
+    "settings",
+    "request_expires_hours",
+    "separate_roles",
+    "windows",
+    "freezes",
+    "timezone",
+)
 _SOUND = ["artefact_verified", "signature_compatible", "smoke_prediction_finite"]
 _NUMBERS = {
     "primary_metric": "bound",
@@ -34,11 +48,20 @@ class Policy:
         Gates by target stage, `rollback` among them.
     settings : mapping of str to mapping
         Each gate's own settings.
+    request_expires_hours : int
+        How long a request may wait, from the time it may first be applied.
+    separate_roles : bool
+        Whether only a promoter may ask and only an approver approve, an administrator neither.
+    calendar : Calendar
+        When what serves may change.
     """
 
     approvals: int = 0
     stages: Mapping[str, list[str]] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    request_expires_hours: int = DEFAULT_EXPIRES_HOURS
+    separate_roles: bool = False
+    calendar: Calendar = field(default_factory=Calendar)
 
     def gates(self, stage: str) -> list[str]:
         """Return the gates that stand before a stage, in order; the artefact is looked at before all of them.
@@ -63,9 +86,15 @@ class Policy:
         Returns
         -------
         dict
-            `approvals`, `stages` and `settings`.
+            `approvals`, `stages`, `settings` and what else differs from the default.
         """
+        more = {
+            "request_expires_hours": (self.request_expires_hours, DEFAULT_EXPIRES_HOURS),
+            "separate_roles": (self.separate_roles, False),
+        }
         return {
+            **{key: value for key, (value, default) in more.items() if value != default},
+            **calendar_as_dict(self.calendar),
             "approvals": self.approvals,
             "stages": {stage: list(names) for stage, names in self.stages.items()},
             "settings": {gate: dict(values) for gate, values in self.settings.items()},
@@ -111,7 +140,8 @@ def parse_policy(data: Mapping[str, Any], task: str) -> Policy:
     Parameters
     ----------
     data : mapping
-        `approvals`, `stages` and `settings`, each optional.
+        `approvals`, `stages`, `settings`, `request_expires_hours`, `separate_roles`, `windows`, `freezes` and
+        `timezone`, each optional.
     task : str
         Of the model; a stage that is left out has the gates of the task's default policy.
 
@@ -125,10 +155,11 @@ def parse_policy(data: Mapping[str, Any], task: str) -> Policy:
     PolicyError
         If a key, stage, gate or setting is unknown, or a value has another type.
     """
-    _only(data, ("approvals", "stages", "settings"), "a policy's keys are")
-    approvals = data.get("approvals", 0)
-    if isinstance(approvals, bool) or not isinstance(approvals, int) or not 0 <= approvals <= MAX_APPROVALS:
-        raise PolicyError(f"approvals must be a whole number from 0 to {MAX_APPROVALS}, got {bounded(approvals)}")
+    _only(data, KEYS, "a policy's keys are")
+    approvals = _whole(data, "approvals", 0, 0, MAX_APPROVALS)
+    separate = data.get("separate_roles", False)
+    if not isinstance(separate, bool):
+        raise PolicyError(f"separate_roles must be true or false, got {bounded(separate)}")
     stages, settings = data.get("stages", {}), data.get("settings", {})
     _only(stages, STAGES, "stages with gates are")
     for names in stages.values():
@@ -142,7 +173,17 @@ def parse_policy(data: Mapping[str, Any], task: str) -> Policy:
         approvals=approvals,
         stages={**default_policy(task).stages, **{stage: list(map(str, names)) for stage, names in stages.items()}},
         settings={gate: dict(values) for gate, values in settings.items()},
+        request_expires_hours=_whole(data, "request_expires_hours", DEFAULT_EXPIRES_HOURS, 1, MAX_EXPIRES_HOURS),
+        separate_roles=separate,
+        calendar=parse_calendar(data.get("windows", ()), data.get("freezes", ()), data.get("timezone", "UTC")),
     )
+
+
+def _whole(data: Mapping[str, Any], key: str, default: int, low: int, high: int) -> int:
+    value = data.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise PolicyError(f"{key} must be a whole number from {low} to {high}, got {bounded(value)}")
+    return value
 
 
 def _only(data: Any, allowed: tuple[str, ...], said: str) -> None:

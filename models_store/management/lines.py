@@ -1,10 +1,13 @@
 """Short texts for a person at a terminal."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from features.ground.errors import bounded
+from models_store.actions.promote import Promotion
 from models_store.core.gates import GateOutcome
+from models_store.errors import BadSpecError
 
 MEASURED = ("test", "baseline", "linear_baseline")
 
@@ -26,6 +29,27 @@ def gate_rows(outcomes: Sequence[GateOutcome]) -> list[dict[str, Any]]:
         {"gate": found.gate, "passed": found.passed, "observed": found.observed, "threshold": found.threshold}
         for found in outcomes
     ]
+
+
+def promotion_answer(done: Promotion) -> dict[str, Any]:
+    """Return what came of a request in the contract's form."""
+    answer = {"request": done.request, "state": done.state, "generation": done.generation}
+    return {**answer, "gates": gate_rows(done.gates), **({"warning": done.warning} if done.warning else {})}
+
+
+def promotion_text(result: Mapping[str, Any]) -> str:
+    """Return what came of a request, the gates below."""
+    head = f"request {result['request']}: {result['state']} (generation {result['generation']})"
+    return "\n".join(filter(None, (head, result.get("warning"), gate_table(result["gates"]))))
+
+
+def parse_time(text: str) -> datetime:
+    """Return a time, UTC unless it says otherwise."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadSpecError(f"the time must be ISO 8601, got {bounded(text)!r}") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def gate_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from features.ground.errors import DomainError
 from features.ground.progress import Report, silent
 from pipeline.actions.runs_claim import claim_run, start_run
@@ -104,6 +106,7 @@ def _attempt(run: Run, shown: Report) -> Run:
 def _call(run: Run, report: Report) -> dict[str, Any] | BaseException:
     context = RunContext(run_id=run.pk, params=run.params, actor=run.actor, report=report)
     try:
-        return handler_of(run.kind)(context)
+        with structlog.contextvars.bound_contextvars(request_id=str(run.pk)):
+            return handler_of(run.kind)(context)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (handed to the caller, which records and raises it)
         return error

@@ -21,6 +21,9 @@ CHORES = {
     "sweep runs": "pipeline.sweep",
     "start due runs": "pipeline.run_due",
     "deliver alerts": "pipeline.deliver_alerts",
+    "deliver events": "pipeline.deliver_events",
+    "apply due promotions": "pipeline.apply_due",
+    "sign the audit": "pipeline.checkpoint_audit",
 }
 
 

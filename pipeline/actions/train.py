@@ -203,7 +203,7 @@ def _coming_columns(request: TrainRequest) -> list[dict[str, str]]:
     dataset = DatasetVersion.objects.resolve(request.dataset).dataset
     own = [{"name": column.name, "role": column.role} for column in dataset.columns()]
     views = [FeatureView.objects.resolve(spec) for spec in request.views]
-    made = [{"name": feature["name"], "role": "feature"} for view in views for feature in view.aggregations]
+    made = [{"name": name, "role": "feature"} for view in views for name in view.feature_names]
     return [*own, *made]
 
 

@@ -85,7 +85,7 @@ def _views(version: ModelVersion) -> tuple[ServedView, ...]:
         ServedView(
             spec=f"{view.name}@{view.version}",
             entity=tuple(view.entity_columns),
-            features=tuple(aggregation["name"] for aggregation in view.aggregations),
+            features=tuple(view.feature_names),
         )
         for view in version.snapshot.views.order_by("name")
     )

@@ -120,7 +120,14 @@ def test_features_are_told_in_lines(ingested, write):
     assert "`features apply FILE.yaml` declares them" in run("features", "list", as_json=False)
     path = write("v.yaml", yaml.safe_dump({**CARRIER, "ttl": "9d"}))
     planned = run("features", "apply", path, "--plan", as_json=False)
-    assert planned == "carrier v1: new; adds n_7d, late_7d, last_delay\n"
+    assert planned.splitlines() == [
+        "carrier v1: new",
+        "  + entity: carrier",
+        "  + ttl: 9d",
+        "  + feature n_7d: count over 7d",
+        "  + feature late_7d: share of late over 7d",
+        "  + feature last_delay: last of delay over 1d",
+    ]
     run("features", "apply", path)
     assert run("features", "apply", path, "--plan", as_json=False) == "carrier v1: unchanged\n"
     listed = "carrier v1 of flights by carrier: n_7d, late_7d, last_delay; "

@@ -14,7 +14,8 @@ from features.ground.files import write_atomic
 from features.ground.paths import var_path
 from features.models import Dataset, DatasetVersion, FeatureSnapshot, FeatureView, OnlineFeature
 from models_store.actions.promote import promote
-from models_store.models import Approval, ModelVersion, PromotionRequest
+from models_store.actions.verify_audit import checkpoint_audit
+from models_store.models import Approval, Delivery, ModelVersion, OutboxEvent, PromotionRequest, Waiver
 from pipeline.models import Alert, BatchScore, DriftReport, Run
 from predictions.models import Outcome, Prediction
 from tests.mlsite.console_models import COLUMNS, ESTIMATORS, MODEL, ROWS, START, register
@@ -209,4 +210,9 @@ def make_site(page: str = "<h1>Report</h1>") -> dict[int, ModelVersion]:
     Approval.objects.create(
         request=waiting, requester="user:ada", approver="user:grace", reason="Agreed.", evidence_digest="0" * 64
     )
+    Waiver.objects.create(
+        request=waiting, gate="calibration_error", actor="user:ada", reason="Known.", observed="0.2", threshold="0.1"
+    )
+    Delivery.objects.create(event=OutboxEvent.objects.latest("id"), target="slack", next_at=timezone.now())
+    checkpoint_audit()
     return versions

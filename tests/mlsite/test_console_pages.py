@@ -107,7 +107,8 @@ def test_person_without_permission_sees_no_table(
 
 
 @pytest.mark.parametrize(
-    ("role", "promotes"), [("readonly", False), ("user", False), ("promoter", True), ("admin", True)]
+    ("role", "promotes"),
+    [("readonly", False), ("user", False), ("approver", False), ("promoter", True), ("admin", True)],
 )
 def test_role_reads_everything_and_a_promoter_acts(
     console_site: dict[int, ModelVersion], client: Client, db: None, role: str, promotes: bool

@@ -16,6 +16,7 @@ from models_store.errors import (
     UnknownModelError,
 )
 from models_store.models import AuditEntry
+from tests.append_only import unguarded
 from tests.models_store.made import GOOD, classifier, made
 
 BAD = {**GOOD, "test": {**GOOD["test"], "log_loss": 0.7}}
@@ -188,9 +189,10 @@ def test_audit_verify_tells_and_exits_1_where_it_breaks(store):
     made()
     assert run("audit_verify") == {"ok": True, "entries": 2, "first_bad": None}
     first = AuditEntry.objects.order_by("id").first()
-    AuditEntry.objects.filter(pk=first.pk).update(actor="user:eve")
+    with unguarded():
+        AuditEntry.objects.filter(pk=first.pk).update(actor="user:eve")
     out = StringIO()
     with pytest.raises(CommandError, match=f"breaks at entry {first.pk}") as broken:
         call_command("audit_verify", "--json", stdout=out)
     assert broken.value.returncode == 1
-    assert json.loads(out.getvalue()) == {"ok": False, "entries": 1, "first_bad": first.pk}
+    assert json.loads(out.getvalue()).items() >= {"ok": False, "entries": 1, "first_bad": first.pk}.items()

@@ -1,9 +1,10 @@
 import pytest
 from django.db import IntegrityError, transaction
 
+from models_store.actions import decide
 from models_store.actions import promote as module
-from models_store.actions.audit import verify_audit
 from models_store.actions.promote import promote
+from models_store.actions.verify_audit import verify_audit
 from models_store.errors import (
     AlreadyThereError,
     BadPromotionError,
@@ -208,7 +209,7 @@ def test_broken_constraint_is_a_conflict(store, monkeypatch):
     def violate(*_):
         raise IntegrityError("UNIQUE constraint failed: one_production")
 
-    monkeypatch.setattr(module, "apply_move", violate)
+    monkeypatch.setattr(decide, "apply_move", violate)
     with pytest.raises(PromotionConflictError, match="was first"):
         ask("flights@1")
     assert stages() == {1: "candidate"}

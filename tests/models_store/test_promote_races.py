@@ -1,5 +1,6 @@
 """Several promoters at once: one production version, one step of the generation for each success, losers told."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,28 +12,15 @@ from django.conf import settings
 from django.db import connection
 
 from features.ground.errors import DomainError
-from models_store.actions.audit import verify_audit
 from models_store.actions.promote import promote
+from models_store.actions.verify_audit import verify_audit
 from models_store.models import ModelVersion, PromotionRequest, RegisteredModel
-from tests.models_store.made import made
+from tests.models_store.made import made, no_gates
 
-PROMOTERS = 8
-ROUNDS = 5
-PROCESSES = 3
-
-PROMOTER = """
-import sys, django; django.setup()
-from features.ground.errors import DomainError
-from models_store.actions.promote import promote
-print("ready", flush=True)
-for line in sys.stdin:
-    spec, seen = line.split()
-    asked = {"target_stage": "production", "reason": "race", "actor": "user:racer", "expected_generation": int(seen)}
-    try:
-        print(promote(spec, **asked).state, flush=True)
-    except DomainError as error:
-        print(error.code, flush=True)
-"""
+PROMOTERS = 20
+# 50 in the run that has time for it: each round is 20 processes, each with its own look at the artefact.
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "5"))
+THREADS = 8
 
 
 def generation() -> int:
@@ -72,14 +60,14 @@ def at_once(versions: list[str], seen: int | None) -> list[str]:
 
 
 def test_promoters_in_threads_leave_one_production_version(store):
-    for _ in range(ROUNDS):
+    for _ in range(3):
         before = generation()
-        check_round(at_once([str(made()) for _ in range(PROMOTERS)], before), before)
+        check_round(at_once([str(made()) for _ in range(THREADS)], before), before)
 
 
 def test_same_version_promoted_twice_at_once_is_applied_once(store):
     made()
-    answers = at_once(["flights@1"] * PROMOTERS, None)
+    answers = at_once(["flights@1"] * THREADS, None)
     assert answers.count("applied") == 1
     # Whoever comes when all is over is told that nothing is left to do.
     assert set(answers) <= {"applied", "promotion_conflict", "already_there"}
@@ -87,44 +75,59 @@ def test_same_version_promoted_twice_at_once_is_applied_once(store):
 
 
 @pytest.fixture
-def promoters(store) -> Iterator[Callable[[list[str]], list[str]]]:
-    """Start processes that promote what they are told."""
-    # Nothing of the test's own settings is taken over: these are processes as a user starts them.
-    if connection.vendor != "sqlite":
-        pytest.skip("the processes are given a SQLite file")
+def promoters(store) -> Iterator[Callable[[int, list[str]], list[str]]]:
+    """Start the mother of promoters, with the settings of a user and this test's database."""
+    at = connection.settings_dict
+    sqlite = f"sqlite:///{at['NAME']}"
+    served = f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
     environ = {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "mlsite.settings",
-        "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
+        "DATABASE_URL": sqlite if connection.vendor == "sqlite" else served,
+        # Twenty writers to one file: the last one may wait for nineteen others.
+        "DATABASE__BUSY_TIMEOUT_S": "60",
         "VAR_DIR": str(store),
     }
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROMOTER],
-            cwd=settings.BASE_DIR,
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        for _ in range(PROCESSES)
-    ]
-    assert [process.stdout.readline() for process in running] == ["ready\n"] * PROCESSES
+    mother = subprocess.Popen(
+        [sys.executable, "-m", "tests.models_store.promoters"],
+        cwd=settings.BASE_DIR,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+    assert mother.stdout.readline() == "ready\n"
 
-    def ask(lines: list[str]) -> list[str]:
-        for process, line in zip(running, lines, strict=True):
-            process.stdin.write(f"{line}\n")
-        return [process.stdout.readline().strip() for process in running]
+    def ask(seen: int, specs: list[str]) -> list[str]:
+        mother.stdin.write(f"{seen} {' '.join(specs)}\n")
+        return json.loads(mother.stdout.readline())
 
     yield ask
-    for process in running:
-        process.stdin.close()
-        assert process.wait() == 0
-        process.stdout.close()
+    mother.stdin.close()
+    assert mother.wait() == 0
+    mother.stdout.close()
 
 
+@pytest.mark.timeout(1200)
 def test_promoters_in_processes_leave_one_production_version(store, promoters):
+    candidates = [str(made(policy=no_gates())) for _ in range(PROMOTERS)]
     for _ in range(ROUNDS):
         before = generation()
-        check_round(promoters([f"{made()} {before}" for _ in range(PROCESSES)]), before)
+        answers = promoters(before, candidates)
+        check_round(answers, before)
+        # The winner has its stage; the losers try again beside a new one.
+        candidates[answers.index("applied")] = str(made())
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(1800)
+def test_promoters_in_processes_leave_one_production_version_on_postgresql():
+    url = os.environ.get("TEST_POSTGRES_URL")
+    if not url or connection.vendor == "postgresql":
+        pytest.skip("TEST_POSTGRES_URL is not set, or the whole run is on PostgreSQL already")
+    race = "tests/models_store/test_promote_races.py::test_promoters_in_processes_leave_one_production_version"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", race]
+    environ = {**os.environ, "TEST_DATABASE_URL": url, "RACE_ROUNDS": os.environ.get("RACE_ROUNDS", "50")}
+    done = subprocess.run(command, cwd=settings.BASE_DIR, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]

@@ -101,7 +101,9 @@ def test_alerts_are_delivered_by_a_task() -> None:
 
 def test_every_task_is_registered_by_name() -> None:
     names = {name for name in current_app.tasks if name.startswith("pipeline.")}
-    assert names == {f"pipeline.{name}" for name in ("execute_run", "sweep", "run_due", "start_run", "deliver_alerts")}
+    bells = ("execute_run", "sweep", "run_due", "start_run")
+    chores = ("deliver_alerts", "deliver_events", "apply_due", "checkpoint_audit")
+    assert names == {f"pipeline.{name}" for name in (*bells, *chores)}
 
 
 def test_folder_broker_gives_each_message_to_one_consumer(queue: Path) -> None:

@@ -100,9 +100,18 @@ def test_a_token_holds_as_long_as_the_apis_own_by_default(serving: None) -> None
 
 @pytest.mark.django_db
 def test_the_roles_are_there_and_only_some_may_promote() -> None:
-    ensure_roles(["admin", "promoter", "user", "readonly"], promoters=["admin", "promoter"])
+    names = ["admin", "promoter", "approver", "user", "readonly"]
+    ensure_roles(names, promoters=names[:2], approvers=["admin", "approver"], waivers=["admin"])
+    rights = ("promote_modelversion", "approve_promotion", "waive_gate")
     held = {
-        group.name: group.permissions.filter(codename="promote_modelversion").exists() for group in Group.objects.all()
+        group.name: [right for right in rights if group.permissions.filter(codename=right).exists()]
+        for group in Group.objects.all()
     }
-    assert held == {"admin": True, "promoter": True, "user": False, "readonly": False}
+    assert held == {
+        "admin": list(rights),
+        "promoter": ["promote_modelversion"],
+        "approver": ["approve_promotion"],
+        "user": [],
+        "readonly": [],
+    }
     assert ensure_roles(["user"], promoters=[]) == []

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from features.actions.apply_feature_view import ViewPlan, apply_feature_view, plan_feature_view
+from features.adapters.definitions import read_definitions
 from features.adapters.online import OnlineRow, read_online
-from features.adapters.yaml_files import read_definitions
 from features.ground.command import ActionCommand
 from features.models import FeatureView
 
@@ -19,7 +19,7 @@ class Command(ActionCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=("apply", "list", "get"))
-        parser.add_argument("names", nargs="*", metavar="FILE.yaml | VIEW KEY…")
+        parser.add_argument("names", nargs="*", metavar="FILE.yaml | FILE.py | VIEW KEY…")
         parser.add_argument("--plan", action="store_true", help="show what apply would change and write nothing")
 
     def act(self, **options: Any) -> dict[str, Any]:
@@ -57,8 +57,7 @@ def _values(row: OnlineRow) -> str:
 
 
 def _change(plan: ViewPlan) -> str:
-    parts = [f"{word} {', '.join(names)}" for word, names in (("adds", plan.added), ("removes", plan.removed)) if names]
-    return "; ".join([f"{plan.view} v{plan.version}: {plan.change}", *parts])
+    return "\n".join([f"{plan.view} v{plan.version}: {plan.change}", *(f"  {change}" for change in plan.changes)])
 
 
 def _served(as_of: datetime | None) -> str:
@@ -72,6 +71,9 @@ def _described(view: FeatureView) -> dict[str, Any]:
         "dataset": view.dataset.name,
         "entity": view.entity_columns,
         "ttl_seconds": view.ttl_seconds,
-        "features": [feature["name"] for feature in view.aggregations],
+        "features": view.feature_names,
+        "tests": [test["name"] for test in view.tests],
+        "description": view.description,
+        "owner": view.owner,
         "materialized_as_of": view.live_snapshot.as_of if view.live_snapshot else None,
     }

@@ -1,13 +1,11 @@
 """Tell which version was in production at a time."""
 
 from argparse import ArgumentParser
-from datetime import UTC, datetime
 from typing import Any
 
 from features.ground.command import ActionCommand
-from features.ground.errors import bounded
 from models_store.actions.live_at import LiveAt, live_at
-from models_store.errors import BadSpecError
+from models_store.management.lines import parse_time
 
 
 class Command(ActionCommand):
@@ -18,9 +16,5 @@ class Command(ActionCommand):
         parser.add_argument("time", metavar="TIME", help="ISO 8601, UTC unless it says otherwise")
 
     def act(self, **options: Any) -> LiveAt:
-        time = options["time"]
-        try:
-            at = datetime.fromisoformat(time)
-        except ValueError as error:
-            raise BadSpecError(f"the time must be ISO 8601, got {bounded(time)!r}") from error
-        return live_at(options["model"], at if at.tzinfo else at.replace(tzinfo=UTC))
+        at = parse_time(options["time"])
+        return live_at(options["model"], at)

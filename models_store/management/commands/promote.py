@@ -5,7 +5,8 @@ from typing import Any
 
 from features.ground.command import ActionCommand
 from models_store.actions.promote import promote
-from models_store.management.lines import gate_rows, gate_table
+from models_store.core.waivers import parse_waiver
+from models_store.management.lines import parse_time, promotion_answer, promotion_text
 
 
 class Command(ActionCommand):
@@ -18,6 +19,8 @@ class Command(ActionCommand):
         parser.add_argument("--reason", required=True)
         parser.add_argument("--percent", type=int, help="share of requests a canary gets, 1 to 100")
         parser.add_argument("--expected-generation", type=int, help="refuse if the model has changed since")
+        parser.add_argument("--not-before", metavar="TIME", help="when to apply it; ISO 8601, UTC by default")
+        parser.add_argument("--waive", action="append", default=[], metavar="GATE=REASON", help="let a gate fail")
 
     def act(self, **options: Any) -> dict[str, Any]:
         done = promote(
@@ -27,10 +30,10 @@ class Command(ActionCommand):
             actor=options["actor"],
             percent=options["percent"],
             expected_generation=options["expected_generation"],
+            not_before=parse_time(options["not_before"]) if options["not_before"] else None,
+            waive=dict(map(parse_waiver, options["waive"])),
         )
-        answer = {"request": done.request, "state": done.state, "generation": done.generation}
-        return {**answer, "gates": gate_rows(done.gates), **({"warning": done.warning} if done.warning else {})}
+        return promotion_answer(done)
 
     def text(self, result: dict[str, Any]) -> str:
-        head = f"request {result['request']}: {result['state']} (generation {result['generation']})"
-        return "\n".join(filter(None, (head, result.get("warning"), gate_table(result["gates"]))))
+        return promotion_text(result)
