@@ -52,14 +52,12 @@ def ingest(
         What columns are for, and the contract where it is not to be inferred; they must agree with what is stored.
     max_rejected : float, optional
         Share of faulty rows allowed, 0 to 1; by default the dataset's, then the installation's.
-    source : str, optional
-        Where the rows are from, for people; by default the file names.
+    source, report : str, Report, optional
+        Where the rows are from, for people (by default the file names); told how far it is.
     dry_run : bool
         Check all and write nothing.
     now : datetime, optional
         Against which freshness is measured; by default the clock.
-    report : Report
-        Told how far it is.
 
     Returns
     -------

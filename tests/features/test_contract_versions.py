@@ -21,7 +21,7 @@ from features.errors import (
 )
 from features.ground.errors import DomainError
 from features.models import ColumnProfile, ContractVersion, Dataset, DatasetVersion
-from models_store.actions.audit import verify_audit
+from models_store.actions.verify_audit import verify_audit
 from models_store.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("var_dir")]
