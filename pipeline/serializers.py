@@ -54,7 +54,7 @@ class TrainParams(Strict):
     test_size = serializers.FloatField(min_value=0.01, max_value=0.9, required=False)
     seed = serializers.IntegerField(min_value=0, max_value=2**32 - 1, required=False)
     slices = names(COLUMN)
-    accept = names(FINDING)
+    accept = serializers.ListField(child=serializers.RegexField(FINDING), max_length=50, required=False)
     reason = serializers.CharField(max_length=500, required=False)
 
     def validate_params(self, value: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Features that know the target: one column that tells the answer all but perfectly.
 
-Each column is asked alone. A label of few values is to be told from the others: by the order of a number (the area
-under the ROC curve, exact), and by what the same value stood for in the other half of the rows (a number of many
-values is cut into ranges), so that a column in which every value is another tells nothing. A number is to be put into
-order: Spearman's coefficient, which a few huge values don't move.
+Each column is asked alone. A label is to be told from the others (the area under the ROC curve): by the order of a
+number, exactly, and by what the same value, or the next ones of a number of many values, stood for in the other half
+of the rows; so a text that is another in every row tells nothing. A quantity is to be put into order: Spearman's
+coefficient, which a few huge values don't move.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from features.core.leakage import Finding
 NEAR_PERFECT = 0.999
 # With fewer rows, or a class of fewer, two columns can agree by chance.
 MIN_ROWS, MIN_CLASS_ROWS = 100, 10
-MAX_INTEGER_CLASSES, MAX_CLASSES, RANGES = 20, 50, 1000
+MAX_INTEGER_CLASSES, MAX_CLASSES = 20, 50
+# A column of fewer rows a value is asked by order and place, not by value.
+ROWS_A_VALUE = 20
 
 Columns = Sequence[Mapping[str, Any]]
 Floats = npt.NDArray[np.float64]
@@ -79,38 +82,29 @@ def _labels(values: pa.ChunkedArray, dtype: str) -> Codes | None:
 
 
 def _score(values: pa.ChunkedArray, dtype: str, goal: Any, *, classes: bool) -> tuple[str, float]:
-    codes = _codes(values, dtype)
+    learnt = _learnt_by_value(values) if dtype == "string" or _few(values) else _learnt_by_place(_numbers(values))
     numeric = dtype != "string"
     if not classes:
         by_order = abs(spearman(_numbers(values), goal)) if numeric else 0.0
-        return "Spearman", max(by_order, _by_value(codes, goal))
+        # A quantity that moves smoothly with another is no copy of it, so places don't count here.
+        by_value = 0.0 if learnt.by_place else spearman(learnt(goal), goal[1::2])
+        return "Spearman", max(by_order, by_value)
     counted = np.flatnonzero(np.bincount(goal) >= MIN_CLASS_ROWS)[:MAX_CLASSES]
     if len(counted) < 2:
         return "AUC", 0.0
-    by_value = min(_told_by_value(codes, goal == label) for label in counted)
+    by_value = min(_told(learnt(goal == label), goal[1::2] == label) for label in counted)
     two = numeric and len(counted) == 2
     return "AUC", max(by_value, _told_by_order(_numbers(values), goal == counted[1]) if two else 0.0)
+
+
+def _few(values: pa.ChunkedArray) -> bool:
+    distinct: int = pc.count_distinct(values, mode="all").as_py()
+    return distinct <= len(values) / ROWS_A_VALUE
 
 
 def _numbers(values: pa.ChunkedArray) -> Floats:
     numbers: Floats = values.cast(pa.float64(), safe=False).to_numpy()
     return numbers
-
-
-def _codes(values: pa.ChunkedArray, dtype: str) -> Codes:
-    """Number the values; those of a number with many are cut into ranges of equally many rows."""
-    if dtype == "string":
-        encoded = values.combine_chunks().dictionary_encode()
-        texts: Codes = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy().astype(np.int64)
-        return texts
-    numbers = _numbers(values)
-    present = ~np.isnan(numbers)
-    known = np.sort(numbers[present])
-    edges = known[np.flatnonzero(np.diff(known, prepend=-np.inf))] if len(known) else known
-    if len(edges) > RANGES:
-        edges = np.unique(known[:: max(1, len(known) // RANGES)])
-    codes: Codes = np.where(present, np.searchsorted(edges, numbers, side="right"), 0)
-    return codes
 
 
 def _told_by_order(values: Floats, positive: npt.NDArray[np.bool_]) -> float:
@@ -138,27 +132,51 @@ def _wins(values: Floats, positive: npt.NDArray[np.bool_]) -> float:
     return float((yes * (np.cumsum(no) - no) + yes * no / 2).sum())
 
 
-def _told_by_value(codes: Codes, positive: npt.NDArray[np.bool_]) -> float:
-    """Return the area under the ROC curve of what the same value stood for in the other half of the rows."""
-    rates = _learnt(codes, positive.astype(np.float64))
-    judged = positive[1::2]
-    yes = float(judged.sum())
-    pairs = yes * (len(judged) - yes)
-    return _wins(rates, judged) / pairs if pairs else 0.0
+def _told(rates: Floats, positive: npt.NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve; only the right direction counts."""
+    yes = float(positive.sum())
+    pairs = yes * (len(positive) - yes)
+    return _wins(rates, positive) / pairs if pairs else 0.0
 
 
-def _by_value(codes: Codes, goal: Floats) -> float:
-    return spearman(_learnt(codes, goal), goal[1::2])
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Learnt:
+    """What every second row would be told by the others: the goal's mean over some of those, found once."""
+
+    mean_of: Callable[[Floats], Floats]
+    by_place: bool
+
+    def __call__(self, goal: npt.NDArray[Any]) -> Floats:
+        return self.mean_of(goal[0::2].astype(np.float64))
 
 
-def _learnt(codes: Codes, goal: Floats) -> Floats:
-    """Return, for every second row, the mean over the other rows of the same value; the mean of all for a new one."""
-    learnt, size = goal[0::2], int(codes.max(initial=0)) + 1
+def _learnt_by_value(values: pa.ChunkedArray) -> _Learnt:
+    """Ask the rows of the same value; all, for a value that is new."""
+    encoded = values.combine_chunks().dictionary_encode()
+    codes = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy().astype(np.int64)
+    size = len(encoded.dictionary) + 1
     counts = np.bincount(codes[0::2], minlength=size)
-    sums = np.bincount(codes[0::2], learnt, minlength=size)
-    means = np.where(counts > 0, sums / np.maximum(counts, 1), learnt.mean())
-    found: Floats = means[codes[1::2]]
-    return found
+
+    def mean(goal: Floats) -> Floats:
+        sums = np.bincount(codes[0::2], goal, minlength=size)
+        means: Floats = np.where(counts > 0, sums / np.maximum(counts, 1), goal.mean())[codes[1::2]]
+        return means
+
+    return _Learnt(mean_of=mean, by_place=False)
+
+
+def _learnt_by_place(values: Floats) -> _Learnt:
+    """Ask the nearest row below and the nearest above; missing values lie above all others."""
+    order = np.argsort(values[0::2], kind="stable")
+    above = np.searchsorted(values[0::2][order], values[1::2])
+    pair = [np.clip(place, 0, len(order) - 1) for place in (above - 1, above)]
+
+    def mean(goal: Floats) -> Floats:
+        ordered = goal[order]
+        means: Floats = (ordered[pair[0]] + ordered[pair[1]]) / 2
+        return means
+
+    return _Learnt(mean_of=mean, by_place=True)
 
 
 def spearman(left: Floats, right: Floats) -> float:
