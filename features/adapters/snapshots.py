@@ -14,6 +14,7 @@ from features.core.fingerprint import table_digest
 from features.errors import SnapshotDamagedError
 from features.ground.files import fsync_folder
 from features.ground.paths import var_path
+from features.ground.steps import step
 from features.models import FeatureSnapshot
 
 FILE = "data.parquet"
@@ -48,6 +49,7 @@ def store_rows(table: pa.Table, fingerprint: str, columns: Sequence[dict[str, An
 def _write(table: pa.Table, path: Path) -> None:
     with path.open("wb") as file:
         pq.write_table(table, file, compression="zstd")
+        step("end of the rows")
         file.flush()
         os.fsync(file.fileno())
     path.chmod(READ_ONLY)
