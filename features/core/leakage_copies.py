@@ -14,9 +14,10 @@ from features.core.leakage import Finding
 TEST_SHARE = 0.2
 # Fewer copies don't move a measure of the test by as much as it is uncertain anyway.
 MIN_SHARE, MIN_COPIES = 0.01, 10
-# Rows are compared where chance is no explanation: a number that is another in every second row...
-DISTINGUISHING = 0.5
-# ...and rows of which a third at least differ: below that they are the few combinations of some categories.
+# Rows are compared where chance is no explanation: one number alone has nearly as many values as there are different
+# rows, so that rows which share it are copies nearly always...
+DISTINGUISHING = 0.9
+# ...and of all rows a third at least differ: below that they are the few combinations of some categories.
 MIN_DISTINCT = 1 / 3
 NAME = "duplicates_across_split"
 
@@ -109,6 +110,6 @@ def _across_lots(words: Words) -> tuple[int, int]:
 
 
 def _told_apart(table: pa.Table, features: Sequence[Mapping[str, Any]], different: int) -> bool:
-    """Tell whether one number alone is another in at least every second of the rows that differ."""
+    """Tell whether one number alone has nearly as many values as there are different rows."""
     numbers = [column["name"] for column in features if column["dtype"] in ("integer", "number")]
     return any(pc.count_distinct(table[name]).as_py() >= DISTINGUISHING * different for name in numbers)

@@ -181,6 +181,9 @@ def test_rows_that_are_alike_by_chance_are_no_copies(draw):
     schedule = {"distance": route * 7.0, "hour": draw.integers(5, 23, ROWS), "target": draw.integers(0, 2, ROWS)}
     table, columns = table_of(schedule, target="target")
     assert copies_across_split(table, columns, target="target") == []
+    amounts = {"amount": np.arange(ROWS) % 1000, "kind": draw.integers(0, 2, ROWS), "target": draw.integers(0, 2, ROWS)}
+    table, columns = table_of(amounts, target="target")
+    assert copies_across_split(table, columns, target="target") == []
     routes = {"origin": (route % 3).astype(str).astype(object), "distance": route * 7.0}
     table, columns = table_of({**routes, "target": route % 2}, target="target")
     assert copies_across_split(table, columns, target="target") == []

@@ -11,7 +11,6 @@ from features.actions import take_snapshot as taking
 from features.actions.apply_feature_view import apply_feature_view
 from features.actions.ingest import ingest
 from features.actions.take_snapshot import take_snapshot
-from features.adapters import csv_files
 from features.adapters.snapshots import read_snapshot
 from features.core.schema import ColumnRoles
 from features.models import DatasetVersion, FeatureSnapshot, FeatureView
@@ -95,7 +94,7 @@ WIDE = {
 }
 
 
-def fresh(path, monkeypatch, settings):
+def fresh(path, settings):
     """Begin again with no row and no file."""
     FeatureView.objects.all().delete()
     FeatureSnapshot.objects.all().delete()
@@ -104,18 +103,16 @@ def fresh(path, monkeypatch, settings):
     path.mkdir()
 
 
-def test_the_same_inputs_give_the_same_bytes_on_another_day(
-    transactional_db, var_dir, write, tmp_path, monkeypatch, settings
-):
+def test_the_same_inputs_give_the_same_bytes_on_another_day(transactional_db, var_dir, write, tmp_path, settings):
     lines = rows_of(np.random.default_rng(3))
     head, half = "at,known,key,x,y\n", len(lines) // 2
     first, second = (write(f"{n}.csv", head + "\n".join(part)) for n, part in ((1, lines[:half]), (2, lines[half:])))
     mixed = write("3.csv", head + "\n".join(np.random.default_rng(5).permutation(lines)))
+    small = [write(f"small{n}.csv", head + "\n".join(lines[n::8])) for n in range(8)]
     roles = ColumnRoles(timestamp="at", known_at="known", target="y", entity=("key",))
     names = set()
-    for place, batches in enumerate(([[first], [second]], [[second], [first]], [[first, second]], [[mixed]])):
-        monkeypatch.setattr(csv_files, "BLOCK_BYTES", 4 << 20 if place % 2 else 2000)
-        fresh(tmp_path / f"var{place}", monkeypatch, settings)
+    for place, batches in enumerate(([[first], [second]], [[second], [first]], [small], [[mixed]])):
+        fresh(tmp_path / f"var{place}", settings)
         for files in batches:
             ingest(f"d{place}", files, actor="test", roles=roles)
         apply_feature_view({**WIDE, "dataset": f"d{place}", "name": f"wide{place}"}, actor="test")
