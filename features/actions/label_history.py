@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.adapters.engine import values_at
-from features.adapters.label_files import file_kind, label_parts, writing
+from features.adapters.label_files import label_parts, writing
 from features.core.coerce import coerce
 from features.core.label_times import label_times
 from features.core.schema import Dtype, check_names
@@ -83,17 +83,11 @@ def label_history(
     sources = [_source(spec) for spec in dict.fromkeys(views)]
     if not sources:
         raise LabelsError("name at least one feature view")
-    file_kind(out)
-    first = sources[0][0].dataset
-    zone = timezone or first.timezone
     rows, columns = 0, []
     with writing(out) as write:
         for part in label_parts(labels):
             report(0, f"computing labels from row {rows + 1:,}")
-            check_names(part.column_names)
-            column = _time_column(part, timestamp, first.timestamp_column)
-            at = label_times(part[column], column=column, zone=zone, before=rows)
-            joined = _joined(part, at, sources, before=rows)
+            joined = _joined(part, sources, timestamp, timezone, before=rows)
             write(joined)
             rows, columns = rows + part.num_rows, joined.column_names
     report(100, "done")
@@ -114,7 +108,11 @@ def _time_column(part: pa.Table, asked: str, of_dataset: str) -> str:
     return found
 
 
-def _joined(part: pa.Table, at: pa.ChunkedArray, sources: Sequence[Source], *, before: int) -> pa.Table:
+def _joined(part: pa.Table, sources: Sequence[Source], timestamp: str, timezone: str, *, before: int) -> pa.Table:
+    check_names(part.column_names)
+    first = sources[0][0].dataset
+    column = _time_column(part, timestamp, first.timestamp_column)
+    at = label_times(part[column], column=column, zone=timezone or first.timezone, before=before)
     joined = part
     for view, version in sources:
         dtypes = version.dataset.dtypes()

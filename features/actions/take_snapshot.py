@@ -66,10 +66,8 @@ def take_snapshot(
 
     Parameters
     ----------
-    name, actor : str
-        Name of the snapshot, 1 to 150 characters; and who asks.
-    dataset : str
-        The labels: `NAME`, or `NAME@N` for a version.
+    name, dataset, actor : str
+        Name of the snapshot, 1 to 150 characters; the labels, `NAME` or `NAME@N` for a version; and who asks.
     views : sequence of str
         Feature views, `NAME` or `NAME@N`; with none, the dataset's own columns are all there is.
     as_of : datetime, optional
@@ -88,24 +86,27 @@ def take_snapshot(
 
     Raises
     ------
-    UnknownDatasetError, UnknownDatasetVersionError, UnknownFeatureViewError, DefinitionError, EmptyFileError
-        If a name isn't known, the views don't fit the labels, or no label is left.
-    AcceptanceError, LeakageFoundError
-        If something is found that is not accepted. Nothing is stored.
+    DomainError
+        If a name isn't known, the views don't fit the labels, no label is left, or leakage is found that is not
+        accepted. Nothing is stored then.
     """
-    if not 0 < len(name) <= 150 or not name.isprintable():
-        raise SchemaError(f"a snapshot's name is 1 to 150 printable characters; got {bounded(repr(name))}")
     acceptance = Acceptance(names=tuple(accept), reason=reason, actor=actor).checked()
+    _check_name(name)
     question = _asked(dataset, views, as_of, target)
     earlier = _answered(question, name)
     if earlier is not None and earlier.name == name:
         return earlier
     answer = _again(earlier) if earlier is not None else _computed(question, report)
-    leakage = {"target": question.target, "findings": judged(answer.findings, acceptance)}
+    findings = judged(answer.findings, acceptance)
+    report(90, "writing the rows")
     if answer.table is not None:
-        report(90, "writing the rows")
         store_rows(answer.table, answer.fingerprint, answer.columns)
-    return _record(name, question, answer, leakage, acceptance)
+    return _record(name, question, answer, findings, acceptance)
+
+
+def _check_name(name: str) -> None:
+    if not 0 < len(name) <= 150 or not name.isprintable():
+        raise SchemaError(f"a snapshot's name is 1 to 150 printable characters; got {bounded(repr(name))}")
 
 
 def _asked(dataset: str, views: Sequence[str], as_of: datetime | None, target: str) -> _Question:
@@ -204,10 +205,10 @@ def _joined(
 
 
 def _record(
-    name: str, question: _Question, answer: _Answer, leakage: dict[str, Any], acceptance: Acceptance
+    name: str, question: _Question, answer: _Answer, findings: list[dict[str, Any]], acceptance: Acceptance
 ) -> FeatureSnapshot:
     labels, sources = question.labels, question.sources
-    accepted = [finding["name"] for finding in leakage["findings"] if finding["accepted"]]
+    accepted = [finding["name"] for finding in findings if finding["accepted"]]
     with transaction.atomic(durable=True):
         snapshot, created = FeatureSnapshot.objects.get_or_create(
             name=name,
@@ -220,7 +221,7 @@ def _record(
                 "rows": answer.rows,
                 "columns": answer.columns,
                 "question": question.digest,
-                "leakage": leakage,
+                "leakage": {"target": question.target, "findings": findings},
                 "actor": acceptance.actor,
             },
         )

@@ -20,7 +20,7 @@ from models_store.actions.register_version import NewVersion, register_version
 from models_store.adapters.provenance import code_version, environment_digest
 from models_store.core.quality import DEFAULT_PRIMARY_METRIC
 from models_store.core.spec import checked_name
-from models_store.models import RegisteredModel
+from models_store.models import ModelVersion, RegisteredModel
 from pipeline.actions.check_training import accepted_findings
 from pipeline.adapters.onnx_export import Export, export
 from pipeline.core.training import TrainedModel, train_on
@@ -145,21 +145,25 @@ def train(request: TrainRequest, *, actor: str, run_id: UUID | None = None, repo
     report(95, "signing and registering")
     version = register_version(new)
     report(100, "done")
+    return _result(version, new, trained, round(time.perf_counter() - started, 3))
+
+
+def _result(version: ModelVersion, new: NewVersion, trained: TrainedModel, seconds: float) -> TrainResult:
     return TrainResult(
-        model=request.model,
+        model=new.model,
         version=version.number,
         stage=str(version.stage),
         estimator=new.estimator,
         task=new.task,
         primary_metric=version.model.primary_metric,
         metrics={part: trained.metrics[part] for part in ("test", "baseline", "linear_baseline", "rows")},
-        snapshot=snapshot.pk,
+        snapshot=new.snapshot_id or 0,
         artefact_digest=version.manifest_digest,
         engine=new.engine,
         engine_reason=new.engine_reason,
         notes=trained.params["notes"],
         dropped=trained.features.dropped,
-        seconds=round(time.perf_counter() - started, 3),
+        seconds=seconds,
     )
 
 
