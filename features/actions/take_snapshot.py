@@ -98,9 +98,7 @@ def take_snapshot(
         return earlier
     answer = _again(earlier) if earlier is not None else _computed(question, report)
     findings = judged(answer.findings, acceptance)
-    report(90, "writing the rows")
-    if answer.table is not None:
-        store_rows(answer.table, answer.fingerprint, answer.columns)
+    _store(answer, report)
     return _record(name, question, answer, findings, acceptance)
 
 
@@ -163,6 +161,12 @@ def _computed(question: _Question, report: Report) -> _Answer:
     report(80, "naming the rows")
     fingerprint = table_digest(table, described)
     return _Answer(fingerprint=fingerprint, rows=table.num_rows, columns=described, findings=findings, table=table)
+
+
+def _store(answer: _Answer, report: Report) -> None:
+    report(90, "writing the rows")
+    if answer.table is not None:
+        store_rows(answer.table, answer.fingerprint, answer.columns)
 
 
 def _rows(version: DatasetVersion) -> pa.Table:
