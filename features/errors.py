@@ -185,12 +185,6 @@ class LabelsError(FeaturesError, InvalidInputError):
     code = "bad_labels"
 
 
-class NaiveTimesError(LabelsError):
-    """A label's time names no moment: no zone is given, or its clock showed it twice or never."""
-
-    code = "naive_times"
-
-
 class AcceptanceError(FeaturesError, InvalidInputError):
     """Findings of the leakage check are accepted by name and with a reason."""
 

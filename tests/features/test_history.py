@@ -123,7 +123,7 @@ def test_a_time_that_clocks_showed_twice_or_never_is_refused(views, write, tmp_p
         labels = tmp_path / "l.parquet"
         times = [datetime(2013, 1, 2, 7), datetime.fromisoformat(text)]
         pq.write_table(pa.table({"carrier": ["UA", "UA"], "at": times}), labels)
-    with pytest.raises(NaiveTimesError, match=r"row 2 of the labels has at .* showed twice or never"):
+    with pytest.raises(NaiveTimesError, match=r"row 2 of the labels has at .* (showed twice|never showed); give"):
         label_history(["carrier"], labels=labels, out=tmp_path / "o.csv", timezone="America/New_York")
     assert not list(tmp_path.glob("*o.csv*"))
 
@@ -133,8 +133,8 @@ def test_a_time_that_clocks_showed_twice_or_never_is_refused(views, write, tmp_p
     [
         ("l.csv", "carrier,when\nUA,2013-01-02T00:00:00Z\n", LabelsError, "no time column 'at'; name one with"),
         ("l.csv", "at\n2013-01-02T00:00:00Z\n", LabelsError, "no entity column 'carrier'"),
-        ("l.csv", "carrier,at\nUA,\n", LabelsError, "row 1 of the labels has at , which is no ISO 8601 time"),
-        ("l.csv", "carrier,at\nUA,soon\n", LabelsError, "row 1 of the labels has at soonZ?, which is no ISO"),
+        ("l.csv", "carrier,at\nUA,\n", LabelsError, "row 1 of the labels has at '', which is no ISO 8601 time"),
+        ("l.csv", "carrier,at\nUA,soon\n", LabelsError, "row 1 of the labels has at 'soon', which is no ISO"),
         ("l.csv", "carrier,at,n_7d\nUA,2013-01-02T00:00:00Z,1\n", SchemaError, r"repeated: \['n_7d'\]"),
         ("l.csv", "carrier,at\nUA,2013-01-02T00:00:00Z,9\n", UnreadableFileError, "can't be read as csv"),
         ("l.csv", b"carrier,at\n\xff,2013-01-02T00:00:00Z\n", UnreadableFileError, "can't be read as csv"),
@@ -166,7 +166,7 @@ def test_a_missing_file_a_view_none_and_a_wrong_ending_are_refused(views, write,
     with pytest.raises(LabelsError, match="name at least one"):
         label_history([], labels=labels, out=tmp_path / "o.csv")
     naive = write("n.csv", "carrier,at\nUA,2013-01-02\n")
-    with pytest.raises(NaiveTimesError, match="no time zone is named 'Mars'"):
+    with pytest.raises(SchemaError, match=r"a time zone is named as in the IANA database.*got 'Mars'"):
         label_history(["carrier"], labels=naive, out=tmp_path / "o.csv", timezone="Mars")
 
 
