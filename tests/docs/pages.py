@@ -2,7 +2,8 @@
 
 - A ```text block shows what the ```sh block before it prints on stdout. `…` in a line stands for anything, a line of
   `…` alone for any lines. Digests and seconds are never compared.
-- ```sh no-run: WHY is not run, and a ```text after it not compared; WHY is needed. ```sh exits 1 must end with that code; its ```text shows the refusal.
+- ```sh no-run: WHY is not run, and a ```text after it not compared; WHY is needed. ```sh exits 1 must end with that
+  code; its ```text shows the refusal.
 - `<!-- setup` … `-->`, alone on their lines, hold shell lines that run unseen.
 - `.venv/bin/python manage.py` is this interpreter and this project, in a run-time folder of the page's own.
 """

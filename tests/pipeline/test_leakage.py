@@ -14,7 +14,7 @@ from features.core.schema import ColumnRoles
 from features.errors import AcceptanceError, LeakageFoundError
 from features.models import FeatureSnapshot
 from mlsite.cli import exit_code
-from models_store.actions.audit import verify_audit
+from models_store.actions.verify_audit import verify_audit
 from models_store.models import AuditEntry, ModelVersion
 from pipeline.actions.train import TrainRequest, train
 
