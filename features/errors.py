@@ -177,3 +177,21 @@ class EngineMissingError(FeaturesError, UnavailableError):
     """The engine that is configured is not installed, lacks its JDK, or does not answer."""
 
     code = "engine_missing"
+
+
+class LabelsError(FeaturesError, InvalidInputError):
+    """A file of labels lacks what the views need of it."""
+
+    code = "bad_labels"
+
+
+class AcceptanceError(FeaturesError, InvalidInputError):
+    """Findings of the leakage check are accepted by name and with a reason."""
+
+    code = "bad_acceptance"
+
+
+class LeakageFoundError(FeaturesError, RefusedError):
+    """The training set knows what it is to predict, or is judged on rows it learns from."""
+
+    code = "leakage_found"

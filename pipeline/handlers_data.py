@@ -39,6 +39,8 @@ def snapshot(context: RunContext) -> dict[str, Any]:
         dataset=asked["dataset"],
         views=asked.get("views", ()),
         as_of=_time(asked.get("as_of")),
+        accept=asked.get("accept", ()),
+        reason=asked.get("reason", ""),
         actor=context.actor,
         report=context.report,
     )

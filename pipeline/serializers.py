@@ -12,6 +12,7 @@ from pipeline.models import Run
 NAME = r"^[\w-]{1,100}\Z"
 SPEC = r"^[\w-]{1,100}(@[1-9]\d{0,8})?\Z"
 COLUMN = r"^[^\x00-\x1f]{1,200}\Z"
+FINDING = r"^[a-z_]{1,40}(:[^\x00-\x1f]{1,200})?\Z"
 SETTING = re.compile(r"[\w.-]{1,100}\Z")
 TEXT = re.compile(r"[^\x00-\x1f\ud800-\udfff]{0,200}\Z")
 FILE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(csv|parquet)\Z")
@@ -53,6 +54,8 @@ class TrainParams(Strict):
     test_size = serializers.FloatField(min_value=0.01, max_value=0.9, required=False)
     seed = serializers.IntegerField(min_value=0, max_value=2**32 - 1, required=False)
     slices = names(COLUMN)
+    accept = serializers.ListField(child=serializers.RegexField(FINDING), max_length=50, required=False)
+    reason = serializers.CharField(max_length=500, required=False)
 
     def validate_params(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > 50 or not all(SETTING.match(key) and _plain(setting) for key, setting in value.items()):

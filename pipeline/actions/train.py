@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import joblib
+import pyarrow as pa
 from django.conf import settings
 
 from features.actions.take_snapshot import take_snapshot
@@ -19,7 +20,8 @@ from models_store.actions.register_version import NewVersion, register_version
 from models_store.adapters.provenance import code_version, environment_digest
 from models_store.core.quality import DEFAULT_PRIMARY_METRIC
 from models_store.core.spec import checked_name
-from models_store.models import RegisteredModel
+from models_store.models import ModelVersion, RegisteredModel
+from pipeline.actions.check_training import accepted_findings
 from pipeline.adapters.onnx_export import Export, export
 from pipeline.core.training import TrainedModel, train_on
 from pipeline.core.training_errors import InvalidTrainingRequestError, UnknownSnapshotError
@@ -46,6 +48,8 @@ class TrainRequest:
         Feature views to join to the dataset's rows.
     target, estimator, params, split, test_size, seed, slices
         See `TrainingPlan`.
+    accept, reason : sequence of str, str
+        Findings of the leakage check to take responsibility for, and why.
     """
 
     model: str
@@ -59,6 +63,8 @@ class TrainRequest:
     test_size: float = 0.2
     seed: int = 0
     slices: Sequence[str] = ()
+    accept: Sequence[str] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,27 +137,33 @@ def train(request: TrainRequest, *, actor: str, run_id: UUID | None = None, repo
     plan = _plan(request)
     snapshot = _snapshot(request, actor, report)
     report(18, "reading the snapshot")
-    trained = train_on(read_snapshot(snapshot), snapshot.columns, plan, report=report)
+    table = read_snapshot(snapshot)
+    accepted = _accepted(request, snapshot, table, actor)
+    trained = train_on(table, snapshot.columns, plan, report=report)
     report(82, "converting to ONNX")
-    new = _new_version(request, trained, snapshot, actor, run_id)
+    new = _new_version(request, trained, snapshot, accepted, actor, run_id)
     report(95, "signing and registering")
     version = register_version(new)
     report(100, "done")
+    return _result(version, new, trained, round(time.perf_counter() - started, 3))
+
+
+def _result(version: ModelVersion, new: NewVersion, trained: TrainedModel, seconds: float) -> TrainResult:
     return TrainResult(
-        model=request.model,
+        model=new.model,
         version=version.number,
         stage=str(version.stage),
         estimator=new.estimator,
         task=new.task,
         primary_metric=version.model.primary_metric,
         metrics={part: trained.metrics[part] for part in ("test", "baseline", "linear_baseline", "rows")},
-        snapshot=snapshot.pk,
+        snapshot=new.snapshot_id or 0,
         artefact_digest=version.manifest_digest,
         engine=new.engine,
         engine_reason=new.engine_reason,
         notes=trained.params["notes"],
         dropped=trained.features.dropped,
-        seconds=round(time.perf_counter() - started, 3),
+        seconds=seconds,
     )
 
 
@@ -185,6 +197,9 @@ def _snapshot(request: TrainRequest, actor: str, report: Report) -> FeatureSnaps
             request.model,
             dataset=request.dataset,
             views=request.views,
+            target=request.target,
+            accept=request.accept,
+            reason=request.reason,
             actor=actor,
             report=lambda percent, step: report(percent * 18 // 100, step),
         )
@@ -207,8 +222,18 @@ def _coming_columns(request: TrainRequest) -> list[dict[str, str]]:
     return [*own, *made]
 
 
+def _accepted(request: TrainRequest, snapshot: FeatureSnapshot, table: pa.Table, actor: str) -> list[str]:
+    target = target_name(snapshot.columns, request.target)
+    return accepted_findings(snapshot, table, target=target, accept=request.accept, reason=request.reason, actor=actor)
+
+
 def _new_version(
-    request: TrainRequest, trained: TrainedModel, snapshot: FeatureSnapshot, actor: str, run_id: UUID | None
+    request: TrainRequest,
+    trained: TrainedModel,
+    snapshot: FeatureSnapshot,
+    accepted: list[str],
+    actor: str,
+    run_id: UUID | None,
 ) -> NewVersion:
     columns = input_schema(snapshot.columns, trained.features)
     answers = output_schema(trained.task, trained.classes)
@@ -233,7 +258,7 @@ def _new_version(
         input_schema=columns,
         output_schema=answers,
         metrics=trained.metrics,
-        params=trained.params | {"views": list(request.views), "parity": _parity(graph)},
+        params=trained.params | {"views": list(request.views), "parity": _parity(graph), "accepted_findings": accepted},
         snapshot_id=snapshot.pk,
         run_id=run_id,
         code_version=code_version(),

@@ -64,7 +64,7 @@ def test_a_view_is_planned_declared_listed_built_and_read(ingested, write):
     rows = run("features", "get", "carrier", "UA", "ZZ")["rows"]
     assert [row["status"] for row in rows] == ["present", "missing"]
     made = run("snapshot", "s", "--dataset", "flights", "--view", "carrier", "--as-of", "2013-01-03T12:00:00+01:00")
-    assert made.keys() == {"snapshot", "rows", "columns", "fingerprint"}
+    assert made.keys() == {"snapshot", "rows", "columns", "fingerprint", "findings"}
     assert (made["rows"], made["columns"][-1]) == (4, "last_delay")
 
 

@@ -10,6 +10,7 @@ from features.actions.ingest import ingest
 from features.actions.take_snapshot import take_snapshot
 from features.adapters import snapshots
 from features.adapters.snapshots import read_snapshot
+from features.core.fingerprint import table_digest
 from features.core.schema import ColumnRoles
 from features.errors import (
     DefinitionError,
@@ -192,14 +193,15 @@ def test_a_view_stays_with_its_dataset_and_needs_times(views, write):
 
 def test_two_who_write_the_same_rows_leave_them_once(var_dir, monkeypatch):
     table, replace = pa.table({"x": [1, 2]}), Path.replace
+    name = table_digest(table, [])
 
     def overtaken(path, target):
         if path.name.startswith(".new-"):
             monkeypatch.setattr(Path, "replace", replace)
-            snapshots.store_rows(table, "f" * 64)
+            snapshots.store_rows(table, name, [])
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", overtaken)
-    where = snapshots.store_rows(table, "f" * 64)
+    where = snapshots.store_rows(table, name, [])
     assert pq.read_table(var_dir / where).equals(table)
-    assert [path.name for path in (var_dir / "snapshots").iterdir()] == ["f" * 64]
+    assert [path.name for path in (var_dir / "snapshots").iterdir()] == [name]

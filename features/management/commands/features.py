@@ -7,9 +7,11 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from features.actions.apply_feature_view import ViewPlan, apply_feature_view, plan_feature_view
+from features.actions.label_history import HistoryResult, label_history
 from features.adapters.definitions import read_definitions
 from features.adapters.online import OnlineRow, read_online
 from features.ground.command import ActionCommand
+from features.ground.progress import shown
 from features.models import FeatureView
 
 
@@ -18,11 +20,15 @@ class Command(ActionCommand):
     writes = True
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=("apply", "list", "get"))
-        parser.add_argument("names", nargs="*", metavar="FILE.yaml | FILE.py | VIEW KEY…")
+        parser.add_argument("what", choices=("apply", "list", "get", "history"))
+        parser.add_argument("names", nargs="*", metavar="FILE.yaml | FILE.py | VIEW KEY… | VIEW…")
         parser.add_argument("--plan", action="store_true", help="show what apply would change and write nothing")
+        parser.add_argument("--labels", type=Path, metavar="FILE", help="history: entities and times to ask for")
+        parser.add_argument("--out", type=Path, metavar="FILE", help="history: where to write them with their values")
+        parser.add_argument("--timestamp", default="", metavar="COL", help="history: the labels' time column")
+        parser.add_argument("--timezone", default="", metavar="ZONE", help="history: of times that name none")
 
-    def act(self, **options: Any) -> dict[str, Any]:
+    def act(self, **options: Any) -> Any:
         names = options["names"]
         if options["what"] == "list":
             return {"views": [_described(view) for view in FeatureView.objects.newest()]}
@@ -31,6 +37,8 @@ class Command(ActionCommand):
                 raise CommandError("name a view and at least one key", returncode=2)
             view, *keys = names
             return {"view": view, "rows": read_online(view, keys)}
+        if options["what"] == "history":
+            return _history(options)
         if not names:
             raise CommandError("name at least one file with feature views", returncode=2)
         definitions = [item for name in names for item in read_definitions(Path(name))]
@@ -38,7 +46,9 @@ class Command(ActionCommand):
             return {"plan": [plan_feature_view(item) for item in definitions]}
         return {"views": [_described(apply_feature_view(item, actor=options["actor"])) for item in definitions]}
 
-    def text(self, result: dict[str, Any]) -> str:
+    def text(self, result: Any) -> str:
+        if isinstance(result, HistoryResult):
+            return f"{result.rows:,} labels with {len(result.columns)} columns in {result.out}"
         if "rows" in result:
             return "\n".join(f"{row.key}  {row.status}{_values(row)}" for row in result["rows"])
         if "plan" in result:
@@ -49,6 +59,15 @@ class Command(ActionCommand):
             for view in result["views"]
         ]
         return "\n".join(lines) or "no feature views yet: `features apply FILE.yaml` declares them"
+
+
+def _history(options: dict[str, Any]) -> HistoryResult:
+    views = [view for name in options["names"] for view in name.split(",") if view]
+    if not (views and options["labels"] and options["out"]):
+        raise CommandError("name a view, --labels FILE and --out FILE", returncode=2)
+    how = {name: options[name] for name in ("labels", "out", "timestamp", "timezone")}
+    with shown(f"history of {', '.join(views)}") as report:
+        return label_history(views, **how, report=report)
 
 
 def _values(row: OnlineRow) -> str:

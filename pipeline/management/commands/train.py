@@ -30,6 +30,8 @@ class Command(ActionCommand):
         parser.add_argument("--test-size", type=float, default=0.2, help="share of the rows to test on")
         parser.add_argument("--seed", type=int, default=0, help="of the split and the estimator")
         parser.add_argument("--slice", action="append", default=[], metavar="COL", help="also measure by this column")
+        parser.add_argument("--accept", action="append", default=[], metavar="FINDING", help="of the leakage check")
+        parser.add_argument("--reason", default="", metavar="TEXT", help="why what is accepted does no harm; audited")
 
     def act(self, **options: Any) -> Any:
         """Train as a run of this process."""
@@ -45,6 +47,8 @@ class Command(ActionCommand):
             "test_size": options["test_size"],
             "seed": options["seed"],
             "slices": options["slice"],
+            "accept": options["accept"],
+            "reason": options["reason"],
         }
         with shown(f"train {options['model']}") as report:
             run = run_inline("train", params, actor=options["actor"], report=report)
