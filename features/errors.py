@@ -125,6 +125,30 @@ class NotMaterializedError(FeaturesError, RefusedError):
     code = "not_materialized"
 
 
+class OnlineStoreDownError(FeaturesError, UnavailableError):
+    """The store of online values doesn't answer."""
+
+    code = "online_store_down"
+
+
+class BadEntityError(FeaturesError, InvalidInputError):
+    """What names an entity can't be the key of one."""
+
+    code = "bad_entity"
+
+
+class TooManyEntitiesError(FeaturesError, TooLargeError):
+    """More entities are asked for at once than the installation allows."""
+
+    code = "too_many_entities"
+
+
+class UnknownFeatureError(FeaturesError, NotFoundError):
+    """The feature view has no feature of this name."""
+
+    code = "unknown_feature"
+
+
 class SnapshotDamagedError(FeaturesError, RefusedError):
     """A snapshot's rows are gone or are not those its fingerprint names."""
 
