@@ -50,8 +50,8 @@ def snapshot(context: RunContext) -> dict[str, Any]:
 def materialize_view(context: RunContext) -> dict[str, Any]:
     """Build an online snapshot and flip the pointer to it."""
     asked = context.params
-    as_of = _time(asked.get("as_of"))
-    return asdict(materialize(asked["view"], as_of=as_of, full=asked.get("full", False), actor=context.actor))
+    how = {"as_of": _time(asked.get("as_of")), "full": asked.get("full", False), "actor": context.actor}
+    return asdict(materialize(asked["view"], **how, report=context.report))
 
 
 def _time(text: str | None) -> datetime | None:

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from features.adapters.online import stored_values
 from features.admin.panels import SHOWN, columns_table, snapshots_table
 from features.ground.console import ReadOnlyAdmin, ago, anchor, link, list_of, mono, number
 from features.ground.panels import Facts, Panel, Table
@@ -91,16 +92,21 @@ class OnlineFeatureAdmin(ReadOnlyAdmin):
     """Online feature values."""
 
     next_command = "manage.py materialize VIEW"
-    list_display = ("entity_key", "snapshot", "event_at", "created_at")
+    list_display = ("entity_key", "snapshot", "event")
     list_filter = (("snapshot", RelatedDropdownFilter),)
     list_select_related = ("snapshot",)
     search_fields = ("entity_key__startswith",)
     ordering = ("-id",)
 
+    @display(description="Newest row")
+    def event(self, obj: OnlineFeature) -> Any:
+        return ago(stored_values(obj)[0])
+
     def panels(self, obj: OnlineFeature, request: HttpRequest) -> Sequence[Panel]:
         """Show the values."""
-        rows = [(mono(name), number(value)) for name, value in obj.values.items()]
-        facts = [("Entity", obj.entity_key), ("Snapshot", link(obj.snapshot)), ("Event", ago(obj.event_at))]
+        event_at, values = stored_values(obj)
+        rows = [(mono(name), number(value)) for name, value in values.items()]
+        facts = [("Entity", obj.entity_key), ("Snapshot", link(obj.snapshot)), ("Newest row", ago(event_at))]
         return (
             Facts(title="Online values", pairs=facts),
             Table(title="Values", headers=("Feature", "Value"), rows=rows),

@@ -130,7 +130,7 @@ def _read_texts(blob: bytes, end: int, texts: tuple[int, ...], values: list[Any]
 
 @lru_cache(maxsize=1024)
 def _reader(head: bytes) -> tuple[Callable[[bytes, int], tuple[Any, ...]], tuple[int, ...], bytes]:
-    """Return how values with this head are read: the fixed part, which are texts, and the bits where none is missing."""
+    """Return how the fixed part is read, which of the features are texts, and the bits where none is missing."""
     if head[0] != FORMAT:
         raise PackedFormatError(f"packed values of format {FORMAT} are known; got {head[0]}")
     kinds = head[HEADER:].decode("ascii")

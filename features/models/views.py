@@ -111,13 +111,12 @@ class FeatureSnapshot(models.Model):
 
 
 class OnlineFeature(models.Model):
-    """The newest values of one entity in one online snapshot."""
+    """The newest values of one entity in one online snapshot, packed; written and read in bulk."""
 
-    snapshot = models.ForeignKey(FeatureSnapshot, on_delete=models.CASCADE, related_name="online")
+    # The constraint's index begins with the snapshot: one of its own would only be written besides.
+    snapshot = models.ForeignKey(FeatureSnapshot, on_delete=models.CASCADE, related_name="online", db_index=False)
     entity_key = models.CharField(max_length=300)
-    values = models.JSONField(default=dict)
-    event_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    packed = models.BinaryField(help_text="As features/core/packed.py says.")
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("snapshot", "entity_key"), name="online_feature_entity"),)

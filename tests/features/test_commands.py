@@ -59,7 +59,8 @@ def test_a_view_is_planned_declared_listed_built_and_read(ingested, write):
     assert not FeatureView.objects.exists()
     assert run("features", "apply", path)["views"][0]["version"] == 1
     assert run("features", "list")["views"][0]["materialized_as_of"] is None
-    assert run("materialize", "carrier", "--as-of", "2013-01-03T11:00:00").keys() == {"snapshot", "rows", "seconds"}
+    made = run("materialize", "carrier", "--as-of", "2013-01-03T11:00:00")
+    assert made.keys() == {"snapshot", "rows", "changed", "seconds", "mode"}
     assert run("features", "list")["views"][0]["materialized_as_of"] == "2013-01-03T11:00:00+00:00"
     rows = run("features", "get", "carrier", "UA", "ZZ")["rows"]
     assert [row["status"] for row in rows] == ["present", "missing"]

@@ -1,15 +1,18 @@
 """A small site with a real model in every stage, for tests that look at the console."""
 
 import gzip
+import time
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from django.contrib.auth.models import User
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
+from features.core.packed import pack
 from features.ground.files import write_atomic
 from features.ground.paths import var_path
 from features.models import Dataset, DatasetVersion, FeatureSnapshot, FeatureView, OnlineFeature
@@ -68,10 +71,10 @@ def make_data() -> FeatureSnapshot:
     online = FeatureSnapshot.objects.create(
         name="carrier-rates", kind="online", dataset_version=second, fingerprint="d" * 64, rows=4, columns=COLUMNS[5:6]
     )
+    event_us = pa.chunked_array([pa.array([time.time_ns() // 1000])])
+    (values,) = pack(pa.table({COLUMNS[5]["name"]: [0.21]}), event_us)
     for carrier in ("AA", "B6", "DL", "UA"):
-        OnlineFeature.objects.create(
-            snapshot=online, entity_key=carrier, values={"carrier_late_share_7d": 0.21}, event_at=timezone.now()
-        )
+        OnlineFeature.objects.create(snapshot=online, entity_key=carrier, packed=values)
     FeatureView.objects.filter(pk=view.pk).update(live_snapshot=online)
     snapshot = FeatureSnapshot.objects.create(
         name="late-arrivals", dataset_version=second, fingerprint="e" * 64, rows=ROWS, columns=COLUMNS

@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from features.actions.materialize import MaterializeResult, materialize
 from features.adapters.times import utc_time
 from features.ground.command import ActionCommand
+from features.ground.progress import shown
 
 
 class Command(ActionCommand):
@@ -16,8 +17,10 @@ class Command(ActionCommand):
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("view")
         parser.add_argument("--as-of", metavar="TIME", help="default: just after the newest known row")
-        parser.add_argument("--full", action="store_true", help="build again even if nothing changed")
+        parser.add_argument("--full", action="store_true", help="compute all, not only what can have changed")
 
     def act(self, **options: Any) -> MaterializeResult:
         as_of = utc_time(options["as_of"]) if options["as_of"] else None
-        return materialize(options["view"], as_of=as_of, full=options["full"], actor=options["actor"])
+        how = {"as_of": as_of, "full": options["full"], "actor": options["actor"]}
+        with shown(f"materialize {options['view']}") as report:
+            return materialize(options["view"], **how, report=report)

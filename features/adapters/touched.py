@@ -1,0 +1,97 @@
+"""Which entities new rows or the passing of time can have changed, found without computing a value."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from features.adapters.delta import table_path
+from features.core.schema import ARROW_TYPES
+from features.core.windows import ViewDefinition
+from features.models import Dataset, DatasetVersion
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+TICK = timedelta(microseconds=1)
+# Rows held before they are reduced to their entities.
+HELD_ROWS = 1 << 20
+
+
+def newest_moment(view: ViewDefinition, version: DatasetVersion, now: datetime) -> datetime:
+    """Return the moment from which all a version's rows count, or now, whichever is earlier."""
+    event, known = _times(version.dataset)
+    newest: int | None = None
+    table = pads.dataset(_files(version.dataset, version.delta_version), format="parquet")
+    for batch in table.to_batches(columns=list(dict.fromkeys((event, known))), filter=_complete(view, version.dataset)):
+        if batch.num_rows:
+            # A row counts from the moment after it happened, and from the moment it is known.
+            last = max(pc.max(batch[event].cast(pa.int64())).as_py() + 1, pc.max(batch[known].cast(pa.int64())).as_py())
+            newest = last if newest is None else max(newest, last)
+    # Compared as numbers: the moment after the last of the year 9999 is no date.
+    return now if newest is None or newest >= micros(now) else EPOCH + timedelta(microseconds=newest)
+
+
+def touched_by_rows(view: ViewDefinition, version: DatasetVersion, since: int) -> pa.Table | None:
+    """Return the entities of rows that came after a version of the Delta table; None if that can't be told.
+
+    Found by the table's files, in the order of its commits: how late a row is does not matter. Files that were written
+    anew without a new row only name more entities than needed.
+    """
+    dataset = version.dataset
+    try:
+        before = set(_files(dataset, since))
+    except DeltaError:
+        return None
+    added = [file for file in _files(dataset, version.delta_version) if file not in before]
+    return _entities(view, dataset, added, _complete(view, dataset))
+
+
+def touched_by_time(view: ViewDefinition, version: DatasetVersion, first: datetime, last: datetime) -> pa.Table:
+    """Return the entities with a row that begins or ceases to count between two moments, whichever is earlier."""
+    low, high = sorted((micros(first), micros(last)))
+    event, known = (pads.field(name) for name in _times(version.dataset))
+    windows = sorted({feature.window_us for feature in view.features})
+    changes = [(known > _time(low)) & (known <= _time(high)), (event >= _time(low)) & (event < _time(high))]
+    changes += [(event >= _time(low - window)) & (event < _time(high - window)) for window in windows]
+    wanted = _complete(view, version.dataset) & reduce(lambda one, other: one | other, changes)
+    return _entities(view, version.dataset, _files(version.dataset, version.delta_version), wanted)
+
+
+def micros(moment: datetime) -> int:
+    """Return a time in microseconds since 1970."""
+    return (moment - EPOCH) // TICK
+
+
+def _time(micros_since_1970: int) -> pa.Scalar:
+    return pa.scalar(micros_since_1970, pa.int64()).cast(ARROW_TYPES["timestamp"])
+
+
+def _times(dataset: Dataset) -> tuple[str, str]:
+    return dataset.timestamp_column, dataset.known_at_column or dataset.timestamp_column
+
+
+def _complete(view: ViewDefinition, dataset: Dataset) -> pads.Expression:
+    """Return what leaves out rows without a key or a time, which count for nobody."""
+    fields = [pads.field(name).is_valid() for name in dict.fromkeys([*view.entity, *_times(dataset)])]
+    return reduce(lambda one, other: one & other, fields)
+
+
+def _files(dataset: Dataset, delta_version: int) -> list[str]:
+    return list(DeltaTable(str(table_path(dataset.name)), version=delta_version).file_uris())
+
+
+def _entities(view: ViewDefinition, dataset: Dataset, files: Sequence[str], wanted: pads.Expression) -> pa.Table:
+    names, dtypes = list(view.entity), dataset.dtypes()
+    schema = pa.schema([(name, ARROW_TYPES[dtypes[name]]) for name in names])
+    found = [schema.empty_table()]
+    if files:
+        # Batch by batch, so that as much is held as there are entities, not as there are rows.
+        for batch in pads.dataset(list(files), format="parquet").to_batches(columns=names, filter=wanted):
+            found.append(pa.table(batch).cast(schema))
+            if sum(part.num_rows for part in found[1:]) > HELD_ROWS:
+                found = [pa.concat_tables(found).group_by(names).aggregate([])]
+    return pa.concat_tables(found).group_by(names).aggregate([])
