@@ -1,5 +1,9 @@
 """Routes of the data and features API."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from features import views
+
+urlpatterns = [
+    path("features/online", views.OnlineView.as_view(), name="features-online"),
+]

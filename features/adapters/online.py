@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
@@ -43,32 +43,39 @@ class OnlineValue:
     status: Status
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OnlineRow:
-    """The newest values of one entity.
+class OnlineRow(NamedTuple):
+    """The newest values of one entity; a tuple, because one is made for every read.
 
     Parameters
     ----------
     key : str
         The entity's key.
-    values : dict
-        Feature values by name; empty unless present. What is expired is not given out.
-    event_at : datetime or None
-        Time of the entity's newest row.
     status : str
         present, missing, or expired: older than the view's TTL.
-    age_seconds : float or None
-        Since the entity's newest row.
+    values : dict
+        Feature values by name; empty unless present. What is expired is not given out.
     names : tuple of str
         Every feature of the view, whether or not there are values.
+    event_us, age_us : int or None
+        Time of the entity's newest row since 1970, and how long ago that is, in microseconds.
     """
 
     key: str
-    values: dict[str, Any]
-    event_at: datetime | None
     status: Status
-    age_seconds: float | None
-    names: tuple[str, ...] = field(repr=False)
+    values: dict[str, Any]
+    names: tuple[str, ...]
+    event_us: int | None = None
+    age_us: int | None = None
+
+    @property
+    def event_at(self) -> datetime | None:
+        """Return the time of the entity's newest row."""
+        return None if self.event_us is None else EPOCH + MICROSECOND * self.event_us
+
+    @property
+    def age_seconds(self) -> float | None:
+        """Return how long ago that is."""
+        return None if self.age_us is None else self.age_us / 1e6
 
     def features(self) -> dict[str, OnlineValue]:
         """Return each feature with its own status."""
@@ -93,8 +100,9 @@ class Layout:
     store: str
 
 
+@lru_cache(maxsize=1)
 def online_store() -> OnlineStore:
-    """Return the store this installation keeps online values in."""
+    """Return the store this installation keeps online values in, asked once: it is a good part of a read."""
     if settings.CONFIG.features.online_store == "redis":
         return redis_store()
     return DatabaseStore()
@@ -140,13 +148,12 @@ def read_view(view: str, keys: Sequence[str], *, now: datetime | None = None) ->
 def _row(key: str, packed: bytes | None, layout: Layout, now_us: int) -> OnlineRow:
     names = layout.names
     if packed is None:
-        return OnlineRow(key=key, values={}, event_at=None, status="missing", age_seconds=None, names=names)
+        return OnlineRow(key, "missing", {}, names)
     event_us, values = unpack(packed)
-    age_us, event_at = now_us - event_us, EPOCH + MICROSECOND * event_us
+    age_us = now_us - event_us
     if layout.ttl_us is not None and age_us > layout.ttl_us:
-        return OnlineRow(key=key, values={}, event_at=event_at, status="expired", age_seconds=age_us / 1e6, names=names)
-    given = dict(zip(names, values, strict=True))
-    return OnlineRow(key=key, values=given, event_at=event_at, status="present", age_seconds=age_us / 1e6, names=names)
+        return OnlineRow(key, "expired", {}, names, event_us, age_us)
+    return OnlineRow(key, "present", dict(zip(names, values, strict=True)), names, event_us, age_us)
 
 
 def _known_layout(generation: Generation) -> Layout | None:

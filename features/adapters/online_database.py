@@ -79,7 +79,7 @@ class DatabaseStore:
 
     def put(self, target: Generation, keys: Sequence[str], packed: Sequence[bytes]) -> None:
         """Add rows: by COPY where the database has it."""
-        rows = ((target.snapshot, key, value) for key, value in zip(keys, packed, strict=True))
+        rows = [(target.snapshot, key, value) for key, value in zip(keys, packed, strict=True)]
         with connection.cursor() as cursor:
             if connection.vendor != "postgresql":
                 cursor.executemany(INSERT, rows)

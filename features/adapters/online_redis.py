@@ -105,7 +105,7 @@ class RedisStore:
     def count(self, generation: Generation) -> int:
         """Return how many fields a hash has."""
         with _answering():
-            return cast("int", self._writer.hlen(_all(generation)))
+            return self._writer.hlen(_all(generation))
 
     def publish(self, view: int) -> None:
         """Name the database's snapshot, again where another one was flipped to meanwhile.

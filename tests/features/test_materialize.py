@@ -66,7 +66,7 @@ def test_a_death_halfway_leaves_what_was_served(view, monkeypatch):
         raise RuntimeError("died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_flip", dying)
+        patch.setattr(module, "serve_snapshot", dying)
         with pytest.raises(RuntimeError, match="died"):
             materialize("carrier", actor="test")
     assert FeatureView.objects.get().live_snapshot_id == first.snapshot
@@ -109,16 +109,16 @@ def test_reading_what_is_not_there_is_refused(view):
 def test_who_began_earlier_and_is_later_gives_way(view, monkeypatch):
     from features.actions import materialize as module
 
-    begin, faster = module._begin, []
+    begin, faster = module.begin_snapshot, []
 
-    def overtaken(*args):
-        snapshot = begin(*args)
+    def overtaken(*args, **kwargs):
+        snapshot = begin(*args, **kwargs)
         if not faster:
             faster.append(None)
             faster[0] = materialize("carrier", full=True, actor="test").snapshot
         return snapshot
 
-    monkeypatch.setattr(module, "_begin", overtaken)
+    monkeypatch.setattr(module, "begin_snapshot", overtaken)
     with pytest.raises(ConflictError, match="somebody who began later") as refused:
         materialize("carrier", as_of=MOMENT, actor="test")
     assert refused.value.code == "materialize_conflict"

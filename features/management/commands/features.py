@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from features.actions.apply_feature_view import ViewPlan, apply_feature_view, plan_feature_view
 from features.actions.label_history import HistoryResult, label_history
 from features.adapters.definitions import read_definitions
-from features.adapters.online import OnlineRow, read_online
+from features.adapters.entities import read_entities
 from features.ground.command import ActionCommand
 from features.ground.progress import shown
 from features.models import FeatureView
@@ -35,8 +35,7 @@ class Command(ActionCommand):
         if options["what"] == "get":
             if len(names) < 2:
                 raise CommandError("name a view and at least one key", returncode=2)
-            view, *keys = names
-            return {"view": view, "rows": read_online(view, keys)}
+            return {"view": names[0], "rows": read_entities(names[0], names[1:]).rows}
         if options["what"] == "history":
             return _history(options)
         if not names:
@@ -50,7 +49,7 @@ class Command(ActionCommand):
         if isinstance(result, HistoryResult):
             return f"{result.rows:,} labels with {len(result.columns)} columns in {result.out}"
         if "rows" in result:
-            return "\n".join(f"{row.key}  {row.status}{_values(row)}" for row in result["rows"])
+            return "\n".join(f"{row['key']}  {row['status']}{_values(row)}" for row in result["rows"])
         if "plan" in result:
             return "\n".join(_change(plan) for plan in result["plan"])
         lines = [
@@ -70,9 +69,9 @@ def _history(options: dict[str, Any]) -> HistoryResult:
         return label_history(views, **how, report=report)
 
 
-def _values(row: OnlineRow) -> str:
-    values = ", ".join(f"{name} {'-' if value is None else value}" for name, value in row.values.items())
-    return f"  as of {row.event_at:%Y-%m-%dT%H:%M:%SZ}  {values}".rstrip() if row.event_at else ""
+def _values(row: dict[str, Any]) -> str:
+    values = ", ".join(f"{name} {'-' if value is None else value}" for name, value in row["values"].items())
+    return f"  as of {row['event_at']:%Y-%m-%dT%H:%M:%SZ}  {values}".rstrip() if row["event_at"] else ""
 
 
 def _change(plan: ViewPlan) -> str:
