@@ -11,7 +11,7 @@ from django.utils import timezone
 from features.actions.serve_values import begin_snapshot, carry_values, fill_snapshot, serve_snapshot
 from features.adapters.as_of import grid_of, values_as_of
 from features.adapters.online import online_store
-from features.adapters.online_store import Generation, OnlineStore
+from features.adapters.online_store import OnlineStore
 from features.adapters.touched import newest_moment, touched_by_rows, touched_by_time
 from features.core.entity_keys import entity_keys
 from features.core.point_in_time import EVENT
@@ -63,8 +63,15 @@ class _Work:
     fingerprint: str
     watermark: dict[str, Any]
 
-    def about(self, columns: list[dict[str, Any]]) -> dict[str, Any]:
+    def about(self, values: pa.Table) -> dict[str, Any]:
         """Return what the snapshot's row says of the values."""
+        dtypes = self.version.dataset.dtypes()
+        columns = [{"name": name, "dtype": dtypes[name], "role": "entity"} for name in self.definition.entity]
+        columns += [
+            {"name": field.name, "dtype": DTYPES[field.type], "role": "feature"}
+            for field in values.schema
+            if field.name != EVENT
+        ]
         about = {"as_of": self.moment, "fingerprint": self.fingerprint, "watermark": self.watermark}
         return about | {"columns": columns}
 
@@ -96,10 +103,8 @@ def materialize(
 
     Raises
     ------
-    UnknownFeatureViewError, UnknownDatasetVersionError
-        If the view isn't known or its dataset has no rows.
-    EmptyFileError
-        If no row was known as of that moment.
+    UnknownFeatureViewError, UnknownDatasetVersionError, EmptyFileError
+        If the view isn't known, or its dataset has no rows, or had none as of that moment.
     MaterializeConflictError
         If somebody who began later was faster; their values stay.
     OnlineStoreDownError
@@ -112,22 +117,15 @@ def materialize(
     report(5, "finding what changed")
     touched = None if full else _touched(work)
     report(15, "computing")
-    touched, values = _values(work, touched)
-    target = begin_snapshot(work.view, work.version, work.about(_columns(work.definition, values)), actor=actor)
-    rows = _serve(work, target, touched, values, report)
-    mode: Mode = "full" if touched is None else "incremental"
-    return _result(target.snapshot, rows, rows if touched is None else touched.num_rows, mode, started)
-
-
-def _serve(work: _Work, target: Generation, touched: pa.Table | None, values: pa.Table, report: Report) -> int:
+    touched, keys, values = _values(work, touched)
+    target = begin_snapshot(work.view, work.version, work.about(values), actor=actor)
     if touched is not None and work.live is not None:
         report(50, "copying what is as it was")
         carry_values(work.store, work.view, work.live, target, entity_keys(touched))
-    names = list(work.definition.entity)
-    report(60, "writing")
-    fill_snapshot(work.store, target, entity_keys(values.select(names)), values.drop_columns(names), report)
-    report(95, "serving")
-    return serve_snapshot(work.store, work.view, target)
+    fill_snapshot(work.store, target, keys, values, report)
+    rows = serve_snapshot(work.store, work.view, target, report)
+    mode: Mode = "full" if touched is None else "incremental"
+    return _result(target.snapshot, rows, rows if touched is None else touched.num_rows, mode, started)
 
 
 def _work(spec: str, as_of: datetime | None) -> _Work:
@@ -174,8 +172,8 @@ def _touched(work: _Work) -> pa.Table | None:
     return pa.concat_tables([by_time, by_rows]).group_by(list(work.definition.entity)).aggregate([])
 
 
-def _values(work: _Work, touched: pa.Table | None) -> tuple[pa.Table | None, pa.Table]:
-    """Return the entities that were computed, None for all, and their values."""
+def _values(work: _Work, touched: pa.Table | None) -> tuple[pa.Table | None, list[str], pa.Table]:
+    """Return the entities that were computed, None for all; and keys, features and event times of those there are."""
     values = values_as_of(work.definition, work.version, work.moment, entities=touched)
     if touched is not None and touched.num_rows and not values.num_rows:
         # Nothing of what was touched is left: perhaps nothing at all is.
@@ -183,19 +181,8 @@ def _values(work: _Work, touched: pa.Table | None) -> tuple[pa.Table | None, pa.
     if touched is None and not values.num_rows:
         text = f"view {work.view.name!r}: no row was known as of {work.moment.isoformat()}"
         raise EmptyFileError(text, view=work.view.name)
-    return touched, values
-
-
-def _columns(definition: ViewDefinition, values: pa.Table) -> list[dict[str, Any]]:
-    names = [name for name in values.column_names if name != EVENT]
-    return [
-        {
-            "name": name,
-            "dtype": DTYPES[values.schema.field(name).type],
-            "role": "entity" if name in definition.entity else "feature",
-        }
-        for name in names
-    ]
+    names = list(work.definition.entity)
+    return touched, entity_keys(values.select(names)), values.drop_columns(names)
 
 
 def _result(snapshot: int, rows: int, changed: int, mode: Mode, started: float) -> MaterializeResult:

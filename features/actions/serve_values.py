@@ -106,7 +106,7 @@ def fill_snapshot(
             store.put(target, keys[first : first + BATCH_ROWS], packed)
 
 
-def serve_snapshot(store: OnlineStore, view: FeatureView, target: Generation) -> int:
+def serve_snapshot(store: OnlineStore, view: FeatureView, target: Generation, report: Report) -> int:
     """Have readers see the new values; keep those before them, drop older and unfinished ones.
 
     Parameters
@@ -117,6 +117,8 @@ def serve_snapshot(store: OnlineStore, view: FeatureView, target: Generation) ->
         The view to point at them.
     target : Generation
         The snapshot, complete.
+    report : Report
+        Told how far it is.
 
     Returns
     -------
@@ -128,6 +130,7 @@ def serve_snapshot(store: OnlineStore, view: FeatureView, target: Generation) ->
     MaterializeConflictError
         If somebody who began later was faster; their values stay.
     """
+    report(95, "serving")
     rows = store.count(target)
     with transaction.atomic(durable=True):
         locked = FeatureView.objects.select_for_update(of=("self",)).get(pk=view.pk)

@@ -57,7 +57,8 @@ def touched_by_time(view: ViewDefinition, version: DatasetVersion, first: dateti
     windows = sorted({feature.window_us for feature in view.features})
     changes = [(known > _time(low)) & (known <= _time(high)), (event >= _time(low)) & (event < _time(high))]
     changes += [(event >= _time(low - window)) & (event < _time(high - window)) for window in windows]
-    wanted = _complete(view, version.dataset) & reduce(lambda one, other: one | other, changes)
+    # What becomes known later still counts at neither moment.
+    wanted = _complete(view, version.dataset) & (known <= _time(high)) & reduce(lambda one, other: one | other, changes)
     return _entities(view, version.dataset, _files(version.dataset, version.delta_version), wanted)
 
 

@@ -1,6 +1,6 @@
 """Datasets made through the actions, in a run-time folder of the test's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from features.actions.add_version import IngestResult
 from features.actions.ingest import ingest
 from features.core.schema import ColumnRoles
+from tests.features.online_stores import choose_store, forget_store
 
 FLIGHTS = """at,known,carrier,tail,delay,late
 2013-01-01T10:00:00Z,2013-01-01T12:00:00Z,UA,N1,20,true
@@ -35,3 +36,11 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
 def flights(transactional_db: None, var_dir: Path, write: Callable[[str, str], Path]) -> IngestResult:
     """Ingest five flights."""
     return ingest("flights", [write("flights.csv", FLIGHTS)], actor="test", roles=ROLES)
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Keep online values where the test's parameter says."""
+    choose_store(request.param, monkeypatch)
+    yield request.param
+    forget_store()
