@@ -103,7 +103,7 @@ def test_few_of_many_are_computed_for_a_late_row(tmp_path):
     view = apply_feature_view({"name": "v", "dataset": "d", "entity": "e", "features": UNSUMMED}, actor="test")
     moment = START + 20 * HOUR
     assert materialize("v", as_of=moment, actor="test").mode == "full"
-    ingest("d", [write(tmp_path / "2.parquet", [(7, 19, 0, 99.0), (50, 3, 1, 1.0)])], actor="test")
+    ingest("d", [write(tmp_path / "2.parquet", [(7, 19, 0, 3.0), (50, 3, 1, 1.0)])], actor="test")
     made = materialize("v", as_of=moment, actor="test")
     assert (made.mode, made.changed, made.rows) == ("incremental", 2, 51)
     assert stored("v") == computed(view, moment)
