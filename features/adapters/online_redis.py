@@ -117,6 +117,7 @@ class RedisStore:
             step("pointer in Redis")
             with _answering():
                 there = self._publish(keys=[_pointer(view)], args=[f"{live.snapshot}:{live.fingerprint}", KEEP_S])
+            step("pointer moved in Redis")
             if not there:
                 raise OnlineStoreDownError("Redis lost the values before they were served; materialize again")
             named = live
