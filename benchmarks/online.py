@@ -107,12 +107,12 @@ def note(found: dict[str, list[float]], name: str, figures: dict[str, float]) ->
 
 def read(entities: int) -> None:
     """Read one entity at a time, in this process, and print microseconds."""
-    import django  # noqa: PLC0415 (the product, in this process only)
+    import django
 
     sys.path.insert(0, str(ROOT))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlsite.settings")
     django.setup()
-    from features.adapters.online import read_online  # noqa: PLC0415 (the same)
+    from features.adapters.online import read_online
 
     draw, taken = random.Random(1), []
     for turn in range(READS + 200):

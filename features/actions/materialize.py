@@ -13,6 +13,7 @@ from features.adapters.as_of import grid_of, values_as_of
 from features.adapters.online import online_store
 from features.adapters.online_store import OnlineStore
 from features.adapters.touched import newest_moment, touched_by_rows, touched_by_time
+from features.core.check_values import check_values
 from features.core.entity_keys import entity_keys
 from features.core.point_in_time import EVENT
 from features.core.refresh import can_refresh, values_basis
@@ -105,10 +106,10 @@ def materialize(
     ------
     UnknownFeatureViewError, UnknownDatasetVersionError, EmptyFileError
         If the view isn't known, or its dataset has no rows, or had none as of that moment.
+    FeatureTestFailedError, OnlineStoreDownError
+        If the values fail a test of the view, or the store doesn't answer; what is served stays.
     MaterializeConflictError
         If somebody who began later was faster; their values stay.
-    OnlineStoreDownError
-        If the store doesn't answer; what is served stays.
     """
     started = time.monotonic()
     work = _work(view, as_of)
@@ -181,6 +182,8 @@ def _values(work: _Work, touched: pa.Table | None) -> tuple[pa.Table | None, lis
     if touched is None and not values.num_rows:
         text = f"view {work.view.name!r}: no row was known as of {work.moment.isoformat()}"
         raise EmptyFileError(text, view=work.view.name)
+    # Of a view with tests all is computed: they are about all of its values.
+    check_values(work.definition, values)
     names = list(work.definition.entity)
     return touched, entity_keys(values.select(names)), values.drop_columns(names)
 
