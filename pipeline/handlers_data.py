@@ -11,15 +11,16 @@ from features.actions.materialize import materialize
 from features.actions.take_snapshot import take_snapshot
 from features.adapters.reading import ReadOptions
 from features.core.schema import ColumnRoles
+from pipeline.adapters.uploads import upload_path
 from pipeline.core.run_context import RunContext
 
 
 def ingest_files(context: RunContext) -> dict[str, Any]:
-    """Ingest files into a dataset; the same bytes a second time give the same version."""
+    """Ingest files or an upload into a dataset; the same bytes a second time give the same version."""
     asked = context.params
     result = ingest(
         asked["dataset"],
-        [Path(file) for file in asked["files"]],
+        [upload_path(asked["upload"])] if "upload" in asked else [Path(file) for file in asked["files"]],
         actor=context.actor,
         read=ReadOptions(**_tuples(asked.get("read", {}))),
         roles=ColumnRoles(**_tuples(asked.get("roles", {}))),
