@@ -1,6 +1,7 @@
 """Datasets and features over HTTP."""
 
 import re
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
@@ -126,7 +127,9 @@ class QuarantineList(APIView):
         version, reason = number(request, "version", 1, 2**31 - 1), asked(request, "reason", TEXT)
         dataset = Dataset.objects.named(name)
         page = read_quarantined(dataset, version=version, reason=reason, offset=offset, limit=limit)
-        return Response({"total": page.total, "offset": offset, "limit": limit, "results": page.rows})
+        return Response(
+            {"total": page.total, "offset": offset, "limit": limit, "results": [asdict(row) for row in page.rows]}
+        )
 
 
 @extend_schema(tags=["features"], parameters=[OpenApiParameter("dataset", str), OpenApiParameter("search", str)])

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from features.models import Dataset, DatasetVersion, QuarantineFix
+from features.models import ContractVersion, Dataset, DatasetVersion, QuarantineFix
 
 
 def with_newest() -> QuerySet[Dataset]:
@@ -13,7 +13,9 @@ def with_newest() -> QuerySet[Dataset]:
     newest = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by("-number")
     refused = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by().values("dataset")
     fixed = QuarantineFix.objects.filter(rejected_in__dataset=OuterRef("pk")).order_by().values("rejected_in__dataset")
+    contract = ContractVersion.objects.filter(dataset=OuterRef("pk"), number=OuterRef("contract_number"))
     return Dataset.objects.annotate(
+        contract_state=Coalesce(Subquery(contract.values("state")[:1]), Value("")),
         newest_number=Subquery(newest.values("number")[:1]),
         newest_rows=Subquery(newest.values("rows_total")[:1]),
         newest_event_at=Subquery(newest.values("last_event_at")[:1]),

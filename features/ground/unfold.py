@@ -6,6 +6,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
+    DropdownFilter,
     RangeDateTimeFilter,
     RelatedDropdownFilter,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "BaseDialogForm",
     "BooleanRadioFilter",
     "ChoicesDropdownFilter",
+    "DropdownFilter",
     "ModelAdmin",
     "RangeDateTimeFilter",
     "RelatedDropdownFilter",

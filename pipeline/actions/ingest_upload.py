@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from features.actions.contract import NAME
 from features.ground.errors import bounded
 from pipeline.actions.runs_enqueue import enqueue_run
 from pipeline.adapters import uploads
+from pipeline.errors import BadUploadError
 from pipeline.models import Run
 
 
@@ -44,10 +46,12 @@ def ingest_upload(
     Raises
     ------
     BadUploadError
-        If the file is empty or nothing says what it holds.
+        If the dataset can't have this name, the file is empty, or nothing says what it holds.
     IdempotencyMismatchError
         If the key was used for something else.
     """
+    if not NAME.fullmatch(dataset):
+        raise BadUploadError(f"a dataset's name is 1 to 100 letters, digits, _ and -; got {bounded(repr(dataset))}")
     suffix = uploads.suffix_of(name, file_format)
     source = "".join(sign for sign in bounded(name, 200) if sign.isprintable()) or f"upload{suffix}"
     with uploads.one_holder():

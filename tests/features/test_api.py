@@ -72,6 +72,7 @@ def test_quarantine_gives_whole_rows_with_all_reasons(dirty: None) -> None:
     page = get("datasets/flights/quarantine")
     assert page["total"] == 2
     first = page["results"][0]
+    assert first["values"]["tail"] == "N2"
     assert (first["version"], first["row"]) == (2, 2)
     assert {(reason["column"], reason["rule"]) for reason in first["reasons"]} == {
         ("at", "not_timestamp"),
