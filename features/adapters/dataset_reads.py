@@ -1,7 +1,5 @@
 """Datasets with what people ask of them first."""
 
-from typing import Any
-
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
@@ -23,9 +21,3 @@ def with_newest() -> QuerySet[Dataset]:
         fixed=Coalesce(Subquery(fixed.annotate(n=Count("pk")).values("n")), 0),
         open_quarantine=F("refused") - F("fixed"),
     )
-
-
-def open_quarantine(versions: Any) -> int:
-    """Return how many refused rows of these versions have not come back mended."""
-    refused: int = versions.aggregate(n=Sum("rows_rejected"))["n"] or 0
-    return refused - QuarantineFix.objects.filter(rejected_in__in=versions).count()

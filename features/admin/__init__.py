@@ -1,5 +1,5 @@
 """Datasets, feature views, snapshots and online values in the console."""
 
-from features.admin import datasets, features, records
+from features.admin import datasets, features, records, versions
 
-__all__ = ["datasets", "features", "records"]
+__all__ = ["datasets", "features", "records", "versions"]

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.html import format_html_join
 
 from features.admin.panels import allowed, schema_columns
+from features.core.schema import MAX_COLUMNS
 from features.ground.console import ago, mono, number
 from features.ground.errors import bounded
 from features.ground.panels import Table
@@ -46,6 +47,26 @@ def column_row(column: Mapping[str, Any]) -> Sequence[Any]:
         badge("personal", "danger") if column.get("pii") else "–",
         " ".join(filter(None, (column.get("description"), column.get("unit") and f"({column['unit']})"))) or "–",
     )
+
+
+def report_table(dataset: Dataset) -> Table:
+    """Return what the contract in force was inferred from; empty where a person wrote it."""
+    contract = dataset.contracts.filter(number=dataset.contract_number).first()
+    report = contract.report if contract else {}
+    rows = [
+        (
+            mono(column.get("name", "")),
+            column.get("dtype", "–"),
+            number(column.get("missing")),
+            column.get("why") or "–",
+            badge("personal?", "warning") if column.get("looks_personal") else "–",
+        )
+        for column in report.get("columns", ())[:MAX_COLUMNS]
+    ]
+    note = f"From {number(report.get('rows'))} rows. Is each column what it seems to be?" if rows else ""
+    empty = "Nothing is known of how it came to be: see the columns on the page."
+    headers = ("Column", "Type", "Missing", "Why this type", "Values")
+    return Table(title="Inferred from the first rows", note=note, headers=headers, rows=rows, wide=True, empty=empty)
 
 
 def rules_table(dataset: Dataset) -> Table:

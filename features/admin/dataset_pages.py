@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from features.adapters.dataset_reads import open_quarantine
-from features.admin.contracts import contract_table, history_table, rules_table
+from features.adapters.quarantine import open_quarantine
+from features.admin.contracts import contract_table, history_table, report_table, rules_table
 from features.admin.lineage import dataset_lineage
 from features.admin.panels import SHOWN, snapshots_table, views_table
 from features.admin.profiles import profile_panels
@@ -29,6 +29,7 @@ def dataset_panels(obj: Dataset, columns_page: int) -> list[Panel]:
         *profile_panels(obj, columns_page),
         reasons_table(obj),
         rules_table(obj),
+        *((report_table(obj),) if contract is not None and contract.state == "proposed" and contract.report else ()),
         contract_table(obj),
         history_table(obj),
         versions_table(versions),
@@ -41,7 +42,7 @@ def dataset_panels(obj: Dataset, columns_page: int) -> list[Panel]:
 def now_figures(obj: Dataset, versions: Sequence[DatasetVersion], contract: Any) -> Figures:
     """Return the numbers at the top."""
     newest = versions[0] if versions else None
-    waiting = open_quarantine(obj.versions.all())
+    waiting = open_quarantine(obj)
     state = contract.state if contract else "not written yet"
     return Figures(
         title="Now",
@@ -98,7 +99,7 @@ def next_step(obj: Dataset, versions: Sequence[DatasetVersion], contract: Any) -
     elif contract is not None and contract.state == "proposed":
         why = "The contract was inferred from the first rows: read it below, then approve it here or so:"
         text = f'manage.py schema {name} --approve --reason "WHY"'
-    elif open_quarantine(obj.versions.all()):
+    elif open_quarantine(obj):
         why = "Refused rows wait: mend them in an export, and bring them back."
         text = f"manage.py quarantine {name} --export refused.csv\nmanage.py quarantine {name} --fix refused.csv"
     elif not obj.views.exists():

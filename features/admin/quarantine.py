@@ -8,18 +8,20 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.db.models import F
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict, StreamingHttpResponse
 from django.urls import reverse
 
-from features.adapters.dataset_reads import open_quarantine
-from features.adapters.quarantine import QuarantinedRow, read_quarantined
-from features.ground.console import anchor, mono, number
+from features.adapters.mended_files import csv_lines, json_lines
+from features.adapters.quarantine import QuarantinedRow, all_quarantined, open_quarantine, read_quarantined
+from features.ground.console import anchor, is_admin, mono, number
 from features.ground.panels import Panel, Table
 from features.models import Dataset
 
 PAGE = 50
 MAX_PAGE = 100_000
 MOST_VERSIONS = 200
+ALL = "all"
+EXPORTS = {"csv": ("Export as CSV", "text/csv"), "jsonl": ("Export as JSON Lines", "application/x-ndjson")}
 # Of a row as it came: what is shown at once, and what on demand.
 SHOWN, UNFOLDED = 160, 4000
 
@@ -47,6 +49,7 @@ class Quarantine(Panel):
     newer: str = ""
     older: str = ""
     exports: Sequence[tuple[str, str]] = ()
+    hint: str = ""
     empty: str = "No row is in quarantine."
 
 
@@ -56,11 +59,12 @@ class Wanted:
 
     version: int | None = None
     reason: str | None = None
+    state: str = ""
     page: int = 0
 
     def query(self, **changes: Any) -> str:
         """Return it as part of an address, with some of it changed."""
-        values = {"version": self.version, "reason": self.reason, "page": self.page, **changes}
+        values = {"version": self.version, "reason": self.reason, "state": self.state, "page": self.page, **changes}
         kept = {name: value for name, value in values.items() if value}
         return f"?{urlencode(kept)}" if kept else ""
 
@@ -72,6 +76,7 @@ def wanted(query: QueryDict) -> Wanted:
     return Wanted(
         version=version or None,
         reason=reason if reason and reason.isprintable() else None,
+        state=ALL if query.get("state") == ALL else "",
         page=min(page, MAX_PAGE),
     )
 
@@ -86,9 +91,16 @@ def address_of(dataset: Dataset, page: str = "quarantine") -> str:
     return reverse(f"admin:features_dataset_{page}", args=[dataset.pk])
 
 
-def quarantine_panel(dataset: Dataset, asked: Wanted) -> Quarantine:
+def quarantine_panel(dataset: Dataset, asked: Wanted, *, exports: bool) -> Quarantine:
     """Return a page of refused rows with the filters that lead to others."""
-    found = read_quarantined(dataset, version=asked.version, reason=asked.reason, offset=asked.page * PAGE, limit=PAGE)
+    found = read_quarantined(
+        dataset,
+        version=asked.version,
+        reason=asked.reason,
+        offset=asked.page * PAGE,
+        limit=PAGE,
+        include_fixed=asked.state == ALL,
+    )
     here, first = address_of(dataset), asked.page * PAGE
     return Quarantine(
         title="Refused rows",
@@ -100,8 +112,31 @@ def quarantine_panel(dataset: Dataset, asked: Wanted) -> Quarantine:
         where=f"{number(first + 1)} to {number(first + len(found.rows))} of {number(found.total)}",
         newer=here + asked.query(page=asked.page - 1) if asked.page else "",
         older=here + asked.query(page=asked.page + 1) if first + PAGE < found.total else "",
+        exports=export_links(dataset, asked) if exports else (),
+        hint=f"manage.py quarantine {dataset.name} --fix FILE",
         empty="No row in quarantine fits these filters." if asked.version or asked.reason else Quarantine.empty,
     )
+
+
+def export_links(dataset: Dataset, asked: Wanted) -> list[tuple[str, str]]:
+    """Return words and address of each form the rows can be taken away in."""
+    here = address_of(dataset, "quarantine_export")
+    return [(words, here + asked.query(format=kind, page=None, state=None)) for kind, (words, _) in EXPORTS.items()]
+
+
+def exported(dataset: Dataset, asked: Wanted, kind: str) -> StreamingHttpResponse:
+    """Return the open rows as a file that can be mended and brought back, row by row as they are read."""
+    rows = all_quarantined(dataset, version=asked.version, reason=asked.reason)
+    columns = [column.name for column in dataset.columns()]
+    lines = csv_lines(rows, columns) if kind == "csv" else json_lines(rows)
+    name = f"{dataset.name}-refused.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingHttpResponse(lines, content_type=EXPORTS[kind][1], headers=headers)
+
+
+def may_export(dataset: Dataset, request: HttpRequest) -> bool:
+    """Tell whether this person may take the rows away: they hold all values, those about people too."""
+    return is_admin(request) or not any(column.pii for column in dataset.columns())
 
 
 def reasons_table(dataset: Dataset) -> Table:
@@ -116,7 +151,7 @@ def reasons_table(dataset: Dataset) -> Table:
         title="Quarantine",
         note=f"{note}manage.py quarantine {dataset.name} --fix FILE" if rows else "",
         headers=("Reason", "Rows", ""),
-        rows=[*rows, ("all", number(open_quarantine(dataset.versions.all())), anchor(here, "Browse"))] if rows else (),
+        rows=[*rows, ("all", number(open_quarantine(dataset)), anchor(here, "Browse"))] if rows else (),
         empty="No row was ever refused.",
     )
 
@@ -138,6 +173,7 @@ def filters_of(dataset: Dataset, asked: Wanted) -> list[Choice]:
     versions = [(version, f"version {version}") for version in numbers]
     return [
         Choice(name="version", label="Version", choices=[("", "all"), *versions], chosen=str(asked.version or "")),
+        Choice(name="state", label="State", choices=[("", "open"), (ALL, "all")], chosen=asked.state),
         Choice(name="reason", label="Reason", choices=[("", "all"), *reasons], chosen=asked.reason or ""),
     ]
 

@@ -25,14 +25,12 @@ def ingest_upload(
 
     Parameters
     ----------
-    dataset, name : str
-        The dataset, made by its first ingestion; and what the caller calls the file: never part of a path.
+    dataset, name, actor : str
+        The dataset, made by its first ingestion; what the caller calls the file: never part of a path; and who asks.
     upload : Incoming
         The file, arrived whole.
     options : mapping
         `read`, `roles`, `mode`, `key`, `timezone` and `max_rejected`, as the ingestion takes them.
-    actor : str
-        Who asks.
     file_format : str, optional
         csv, parquet or jsonl, where the name does not say it.
     idempotency_key : str, optional

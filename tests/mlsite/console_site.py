@@ -27,7 +27,7 @@ def make_data() -> FeatureSnapshot:
     dataset = Dataset.objects.create(
         name="flights",
         description="Flights out of New York, one row a flight.",
-        schema={"columns": COLUMNS},
+        schema=COLUMNS,
         timestamp_column="scheduled_at",
         target_column="late",
         entity_columns=["carrier"],

@@ -82,7 +82,7 @@ def test_hostile_names_are_text_everywhere(console: Client, flights: Dataset) ->
     ColumnProfile.objects.filter(dataset_version=newest, position=1).update(
         column=bad, minimum=bad, maximum=bad, histogram={"values": [bad], "counts": [3], "other": 0}
     )
-    flights.schema = {"columns": [{"name": bad, "dtype": "string", "pattern": bad, "description": bad, "unit": bad}]}
+    flights.schema = [{"name": bad, "dtype": "string", "pattern": bad, "description": bad, "unit": bad}]
     flights.description, flights.rules = bad, {bad: {bad: bad}}
     flights.save()
     FeatureView.objects.update(
