@@ -12,13 +12,14 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from features.ground.console import actor_of, is_admin, number, page_of
 from features.ground.errors import DomainError, TooLargeError
-from features.ground.unfold import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from features.ground.unfold import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from features.models import Dataset
 from pipeline.actions.ingest_upload import ingest_upload
 from pipeline.adapters.upload_requests import Upload, received
 from pipeline.adapters.uploads import max_bytes
 from pipeline.serializers import UploadOptions
 
+ACCEPTED = ".csv,.txt,.tsv,.parquet,.pq,.jsonl,.ndjson,.gz,.zst,.zip"
 LISTS = ("entity", "ignore")
 FORMATS = (("", "as the file's name says"), ("csv", "CSV"), ("parquet", "Parquet"), ("jsonl", "JSON Lines"))
 
@@ -31,6 +32,11 @@ def text(label: str, help_text: str = "") -> forms.CharField:
 class UploadForm(forms.Form):
     """Where a file goes and how it is read; what each input may hold is the API's to say."""
 
+    file = forms.FileField(
+        label="File",
+        required=False,  # It is streamed to its place before this form is made.
+        widget=UnfoldAdminFileFieldWidget(attrs={"required": True, "accept": ACCEPTED}),
+    )
     dataset = forms.CharField(
         label="Dataset",
         help_text="A new name makes a new dataset, with a contract inferred from this file.",
