@@ -42,7 +42,8 @@ class Incoming:
         self.limit, self.size = limit, 0
         self.digest = hashlib.sha256()
         self.path = var_path(FOLDER, f"{ARRIVING}{uuid.uuid4().hex}")
-        self.file = self.path.open("xb")
+        # Rows may be about people: readable by this installation alone.
+        self.file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def write(self, chunk: bytes) -> None:
         """Take some bytes in."""

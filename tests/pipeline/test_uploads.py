@@ -226,6 +226,19 @@ def test_file_of_a_failed_run_waits_a_day_for_a_retry(var_dir: Path) -> None:
     assert work().error_code == "upload_gone"
 
 
+def test_what_is_wrong_is_said_of_the_file_by_its_callers_name(var_dir: Path) -> None:
+    form("march.csv", b"a,a\n1,2\n")
+    failed = work()
+    assert (failed.state, failed.error_code) == ("failed", "bad_header")
+    assert failed.error.startswith("march.csv: ")
+
+
+def test_stored_file_is_readable_by_the_installation_alone(var_dir: Path) -> None:
+    raw()
+    (name,) = stored(var_dir)
+    assert (var_dir / "uploads" / name).stat().st_mode & 0o077 == 0
+
+
 def test_file_of_a_cancelled_run_goes(var_dir: Path) -> None:
     raw()
     cancel_run(Run.objects.get().pk, actor="test")
