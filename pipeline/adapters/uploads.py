@@ -22,7 +22,7 @@ from pipeline.models import Run
 FOLDER = "uploads"
 ARRIVING = ".arriving-"
 # What a file may be called says how it is read; anything else of its name stays outside.
-SUFFIX = re.compile(r"\.(csv|txt|parquet|pq|jsonl|ndjson)(\.(gz|zst|zip))?\Z", re.I)
+SUFFIX = re.compile(r"\.(csv|tsv|txt|parquet|pq|jsonl|ndjson)(\.(gz|zst|zip))?\Z", re.I)
 STORED = re.compile(r"[0-9a-f]{64}(\.[a-z]{2,7}){1,2}\Z")
 # A contract may be mended and the run retried.
 KEPT_FOR_A_RETRY = timedelta(days=1)

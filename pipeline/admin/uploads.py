@@ -43,6 +43,9 @@ class UploadForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"list": "datasets", "autocomplete": "off"}),
     )
     format = forms.ChoiceField(label="Format", choices=FORMATS, required=False, widget=UnfoldAdminSelectWidget)
+    delimiter = text("Delimiter", "Of a CSV file: a sign, or tab, semicolon, bar; by default a comma.")
+    encoding = text("Encoding", "Such as latin-1; by default UTF-8.")
+    timezone = text("Zone of times that name none", "Such as America/New_York; without it they are refused.")
     max_rejected = text("Faulty rows allowed", "A share from 0 to 1; by default the dataset's.")
     target = text("Target column", "Of a new dataset, as are the columns below.")
     timestamp = text("Time of an event")

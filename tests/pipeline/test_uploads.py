@@ -100,6 +100,27 @@ def test_body_is_taken_as_a_file_of_its_type_or_name(kind: str, query: str, suff
     assert work().state == "succeeded"
 
 
+def test_file_is_read_as_its_options_say() -> None:
+    body = "2013-01-01T10:00:00|caf\xe9|none\n2013-01-02T10:00:00|th\xe9|1\n".encode("latin-1")
+    read = {"delimiter": "bar", "encoding": "latin-1", "timezone": "Europe/Paris", "header": "false", "na": ["none"]}
+    answer = form("drinks.txt", body, timestamp="at", columns=["at", "drink", "cups"], quote="none", **read)
+    assert answer.status_code == 202, answer.content
+    assert Run.objects.get().params["read"]["header"] is False
+    assert work().state == "succeeded"
+    found = Dataset.objects.get()
+    assert (found.timezone, [column.name for column in found.columns()]) == ("Europe/Paris", ["at", "drink", "cups"])
+    assert str(found.versions.get().first_event_at) == "2013-01-01 09:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "options", [{"delimiter": "ab"}, {"encoding": "utf-7"}, {"header": "false"}, {"delimiter": ",", "quote": ","}]
+)
+def test_options_that_make_no_sense_are_refused_before_a_run_is_made(var_dir: Path, options: dict[str, str]) -> None:
+    answer = form(**options)
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["options"])
+    assert (stored(var_dir), Run.objects.count()) == ([], 0)
+
+
 def test_packed_file_keeps_its_suffix() -> None:
     assert form("f.csv.gz", gzip.compress(CSV)).status_code == 202
     assert Run.objects.get().params["upload"].endswith(".csv.gz")
