@@ -44,7 +44,7 @@ def freshness_figures(obj: FeatureView) -> Figures:
     """Return how many values are served and how old they are."""
     live = obj.live_snapshot
     newest = live.dataset_version.last_event_at if live else None
-    count = len(obj.aggregations) + len(obj.derived)
+    count = len(obj.feature_names)
     expired = bool(newest and obj.ttl_seconds and (timezone.now() - newest).total_seconds() > obj.ttl_seconds)
     state = badge("expired for all", "warning") if expired else "of the data they are from"
     return Figures(
@@ -133,7 +133,7 @@ def asks(test: Mapping[str, Any]) -> str:
 
 def sample_table(obj: FeatureView) -> Table:
     """Return the online values of a few entities, as a caller would get them now."""
-    title, names = "Sample of online values", [one["name"] for one in (*obj.aggregations, *obj.derived)][:SHOWN]
+    title, names = "Sample of online values", obj.feature_names[:SHOWN]
     headers = ("Entity", "Status", "Age", *names)
     keys = list(
         OnlineFeature.objects.filter(snapshot=obj.live_snapshot_id)
