@@ -35,6 +35,12 @@ class UnknownFeatureViewError(FeaturesError, NotFoundError):
     code = "unknown_feature_view"
 
 
+class UnknownFeatureSnapshotError(FeaturesError, NotFoundError):
+    """No snapshot has this id."""
+
+    code = "unknown_feature_snapshot"
+
+
 class FileMissingError(FeaturesError, NotFoundError):
     """The named file isn't there."""
 

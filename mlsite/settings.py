@@ -156,6 +156,8 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "mlsite.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    # Answers are JSON: `?format=` says what an uploaded file holds.
+    "URL_FORMAT_OVERRIDE": None,
 }
 SIMPLE_JWT = {
     "ALGORITHM": CONFIG.security.jwt_algorithm,

@@ -7,6 +7,7 @@ from features.ground.errors import (
     InvalidInputError,
     NotFoundError,
     RefusedError,
+    TooLargeError,
     UnavailableError,
 )
 
@@ -45,6 +46,30 @@ class LeaseLostError(PipelineError, FencedError):
     """Another worker holds the run, or it was cancelled."""
 
     code = "lease_lost"
+
+
+class BadUploadError(PipelineError, InvalidInputError):
+    """The request holds no file that can be taken in."""
+
+    code = "bad_upload"
+
+
+class UploadTooLargeError(PipelineError, TooLargeError):
+    """The file is over the limit of an upload."""
+
+    code = "upload_too_large"
+
+
+class UploadNotStoredError(PipelineError, UnavailableError):
+    """The file could not be stored; nothing of it was left."""
+
+    code = "upload_not_stored"
+
+
+class UploadGoneError(PipelineError, NotFoundError):
+    """The uploaded file of this run was removed."""
+
+    code = "upload_gone"
 
 
 class InvalidScheduleError(PipelineError, InvalidInputError):

@@ -6,20 +6,34 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from features.actions.add_version import IngestResult
 from features.actions.ingest import ingest
 from features.actions.materialize import materialize
 from features.actions.take_snapshot import take_snapshot
 from features.adapters.reading import ReadOptions
 from features.core.schema import ColumnRoles
+from features.ground.errors import DomainError
+from pipeline.adapters.uploads import upload_path
 from pipeline.core.run_context import RunContext
 
 
 def ingest_files(context: RunContext) -> dict[str, Any]:
-    """Ingest files into a dataset; the same bytes a second time give the same version."""
+    """Ingest files or an upload into a dataset; the same bytes a second time give the same version."""
     asked = context.params
-    result = ingest(
+    try:
+        result = _ingested(context, asked)
+    except DomainError as error:
+        if "upload" in asked:
+            # Whoever uploaded the file knows it by another name.
+            error.message = error.message.replace(asked["upload"], asked["source"])
+        raise
+    return asdict(result)
+
+
+def _ingested(context: RunContext, asked: Mapping[str, Any]) -> IngestResult:
+    return ingest(
         asked["dataset"],
-        [Path(file) for file in asked["files"]],
+        [upload_path(asked["upload"])] if "upload" in asked else [Path(file) for file in asked["files"]],
         actor=context.actor,
         read=ReadOptions(**_tuples(asked.get("read", {}))),
         roles=ColumnRoles(**_tuples(asked.get("roles", {}))),
@@ -28,7 +42,6 @@ def ingest_files(context: RunContext) -> dict[str, Any]:
         source=asked.get("source"),
         report=context.report,
     )
-    return asdict(result)
 
 
 def snapshot(context: RunContext) -> dict[str, Any]:

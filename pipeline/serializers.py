@@ -5,8 +5,11 @@ import re
 from datetime import datetime
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework import serializers
 
+from features.adapters.read_options import ReadOptions
+from features.ground.errors import DomainError
 from pipeline.models import Run
 
 NAME = r"^[\w-]{1,100}\Z"
@@ -16,6 +19,10 @@ FINDING = r"^[a-z_]{1,40}(:[^\x00-\x1f]{1,200})?\Z"
 SETTING = re.compile(r"[\w.-]{1,100}\Z")
 TEXT = re.compile(r"[^\x00-\x1f\ud800-\udfff]{0,200}\Z")
 FILE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(csv|parquet)\Z")
+
+ROLE_FIELDS = ("target", "entity", "timestamp", "known_at", "ignore")
+READ_FIELDS = ("format", "delimiter", "quote", "encoding", "columns", "header", "na", "timezone")
+PLAIN_FIELDS = ("max_rejected",)
 
 
 class Strict(serializers.Serializer[Any]):
@@ -114,6 +121,58 @@ class DriftParams(Strict):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         current = attrs.pop("current", None)
         return {**attrs, "inbox": current} if current else attrs
+
+
+class UploadOptions(Strict):
+    """How an uploaded file is read and taken in: fields of its form, or of the address."""
+
+    filename = serializers.CharField(max_length=300, required=False, help_text="Names the format where it ends in one.")
+    format = serializers.ChoiceField(choices=("csv", "parquet", "jsonl"), required=False)
+    delimiter = serializers.CharField(max_length=9, required=False, trim_whitespace=False)
+    quote = serializers.CharField(max_length=4, required=False, trim_whitespace=False)
+    encoding = serializers.CharField(max_length=40, required=False)
+    timezone = serializers.CharField(max_length=64, required=False)
+    # As a text: a form says nothing of a box that isn't ticked.
+    header = serializers.ChoiceField(choices=("true", "false"), required=False)
+    columns = names(COLUMN, 500)
+    na = names(r"^[^\x00]{1,40}\Z")
+    max_rejected = serializers.FloatField(min_value=0, max_value=1, required=False)
+    target = serializers.RegexField(COLUMN, required=False, trim_whitespace=False)
+    timestamp = serializers.RegexField(COLUMN, required=False, trim_whitespace=False)
+    known_at = serializers.RegexField(COLUMN, required=False, trim_whitespace=False)
+    entity = names(COLUMN)
+    ignore = names(COLUMN, 500)
+
+    def to_internal_value(self, data: Any) -> Any:
+        # A form sends every field it has: one left empty says nothing.
+        return super().to_internal_value(_filled(data) if isinstance(data, QueryDict) else data)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return what the run's params hold, grouped as the ingestion takes it."""
+        roles = {name: attrs[name] for name in ROLE_FIELDS if attrs.get(name)}
+        read = {name: attrs[name] for name in READ_FIELDS if attrs.get(name)}
+        if "header" in read:
+            read["header"] = read["header"] == "true"
+        _check_reading(read)
+        plain = {name: attrs[name] for name in PLAIN_FIELDS if attrs.get(name) not in (None, [])}
+        groups = {"roles": roles, "read": read}
+        return {**plain, **{name: group for name, group in groups.items() if group}}
+
+
+def _check_reading(read: dict[str, Any]) -> None:
+    options: dict[str, Any] = {name: tuple(said) if isinstance(said, list) else said for name, said in read.items()}
+    try:
+        ReadOptions(**options).checked()
+    except DomainError as error:
+        raise serializers.ValidationError({"options": error.message}) from error
+
+
+def _filled(data: QueryDict) -> QueryDict:
+    kept = QueryDict(mutable=True)
+    for name, values in data.lists():
+        if filled := [value for value in values if value != ""]:
+            kept.setlist(name, filled)
+    return kept
 
 
 PARAMS: dict[str, type[Strict]] = {

@@ -64,7 +64,7 @@ class RunsView(APIView):
         asked = RunRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         who = cast(Principal, request.user).name
-        run = enqueue_run(**asked.validated_data, actor=who, idempotency_key=_stored_key(request, who))
+        run = enqueue_run(**asked.validated_data, actor=who, idempotency_key=stored_key(request, who))
         return Response(run_as_dict(run), status=202, headers={"Location": f"/api/v1/runs/{run.pk}"})
 
 
@@ -79,7 +79,8 @@ class RunView(APIView):
         return Response(run_as_dict(run_by_id(str(run_id))))
 
 
-def _stored_key(request: Request, who: str) -> str | None:
+def stored_key(request: Request, who: str) -> str | None:
+    """Return the key a run is kept under for this caller's Idempotency-Key, or None where none was sent."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None

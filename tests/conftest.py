@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -42,12 +43,14 @@ def var_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def flush_past_the_triggers() -> Iterator[None]:
     """Let the tables be emptied between tests: the database refuses that for the audit, as it should."""
-    flush = connection.ops.execute_sql_flush
+    # Of the class: beside a browser's event loop Django has another connection object.
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
 
-    def without_triggers(sql_list: list[str]) -> None:
+    def without_triggers(self: Any, sql_list: list[str]) -> None:
         with unguarded():
-            flush(sql_list)
+            flush(self, sql_list)
 
-    connection.ops.execute_sql_flush = without_triggers
-    yield
-    connection.ops.execute_sql_flush = flush
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "execute_sql_flush", without_triggers)
+        yield

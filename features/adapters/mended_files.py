@@ -55,7 +55,7 @@ def write_quarantined(path: Path, rows: Iterable[QuarantinedRow], columns: Seque
     kind = _kind(path)
     written = -1 if kind == "csv" else 0
     with _written(path) as file:
-        for line in _csv_lines(rows, columns) if kind == "csv" else _json_lines(rows):
+        for line in csv_lines(rows, columns) if kind == "csv" else json_lines(rows):
             file.write(line)
             written += 1
     return written
@@ -75,7 +75,8 @@ class _Line:
         return text
 
 
-def _csv_lines(rows: Iterable[QuarantinedRow], columns: Sequence[str]) -> Iterator[str]:
+def csv_lines(rows: Iterable[QuarantinedRow], columns: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of a CSV file of refused rows, its header first."""
     writer = csv.writer(_Line())
 
     def line(cells: Iterable[str]) -> str:
@@ -87,7 +88,8 @@ def _csv_lines(rows: Iterable[QuarantinedRow], columns: Sequence[str]) -> Iterat
         yield line([*values, str(row.version), str(row.row), reasons_text(row.reasons), row.text])
 
 
-def _json_lines(rows: Iterable[QuarantinedRow]) -> Iterator[str]:
+def json_lines(rows: Iterable[QuarantinedRow]) -> Iterator[str]:
+    """Yield the lines of a JSON Lines file of refused rows."""
     for row in rows:
         beside = {VERSION: row.version, ROW: row.row, REASONS: row.reasons} | ({TEXT: row.text} if row.text else {})
         yield orjson.dumps({**(row.values or {}), **beside}, default=str).decode() + "\n"

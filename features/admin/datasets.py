@@ -2,23 +2,39 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 
-from features.admin.panels import (
-    SHOWN,
-    columns_table,
-    dataset_facts,
-    schema_columns,
-    snapshots_table,
-    versions_table,
-    views_table,
+from features.actions.approve_contract import approve_contract
+from features.actions.edit_contract import edit_contract
+from features.adapters.dataset_reads import with_newest
+from features.admin.contract_forms import ApproveForm, EditForm
+from features.admin.dataset_pages import CONTRACT_KINDS, dataset_panels
+from features.admin.filters import ContractFilter, QuarantineFilter
+from features.admin.quarantine import EXPORTS, exported, may_export, quarantine_panel, wanted, whole
+from features.core.contract_edits import Change
+from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, is_admin, number, page_of
+from features.ground.errors import bounded
+from features.ground.panels import Panel
+from features.ground.unfold import (
+    ActionDialog,
+    ActionVariant,
+    RangeDateTimeFilter,
+    action,
+    badge,
+    display,
 )
-from features.ground.console import ReadOnlyAdmin, ago, link, mono, number
-from features.ground.panels import Facts, Panel, Table
-from features.ground.unfold import RelatedDropdownFilter, display
-from features.models import Dataset, DatasetVersion, FeatureSnapshot
+from features.models import ContractVersion, Dataset
+
+# The upload is a job, so its form is the pipeline's.
+UPLOAD = "admin:pipeline_run_upload"
 
 
 @admin.register(Dataset)
@@ -26,66 +42,150 @@ class DatasetAdmin(ReadOnlyAdmin):
     """Datasets."""
 
     next_command = "manage.py ingest DATASET FILE"
-    list_display = ("name", "versions_made", "rows_now", "target_column", "timestamp_column", "made")
-    search_fields = ("name", "description", "target_column")
+    list_display = ("name", "newest", "rows_now", "freshness", "in_quarantine", "contract", "target_column", "made")
+    list_filter = (ContractFilter, QuarantineFilter, ("created_at", RangeDateTimeFilter))
+    search_fields = ("name", "description", "target_column", "timestamp_column")
 
-    def versions_made(self, obj: Dataset) -> int:
-        return obj.versions.count()
+    actions_list = ("upload_new",)
+    actions_detail = ("approve", "edit_contract", "upload")
 
-    @display(description="Rows")
-    def rows_now(self, obj: Dataset) -> str:
-        newest = obj.versions.order_by("-number").first()
-        return number(newest.rows_total if newest else None)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
+        """Return datasets with what the list shows of each."""
+        return with_newest()
+
+    @display(description="Version", ordering="newest_number")
+    def newest(self, obj: Any) -> str:
+        return number(obj.newest_number)
+
+    @display(description="Rows", ordering="newest_rows")
+    def rows_now(self, obj: Any) -> str:
+        return number(obj.newest_rows)
+
+    @display(description="Newest event", ordering="newest_event_at")
+    def freshness(self, obj: Any) -> Any:
+        return ago(obj.newest_event_at)
+
+    @display(description="Quarantine", ordering="open_quarantine")
+    def in_quarantine(self, obj: Any) -> str:
+        return number(obj.open_quarantine) if obj.open_quarantine else "–"
+
+    @display(description="Contract")
+    def contract(self, obj: Any) -> Any:
+        return badge(f"{obj.contract_number} {obj.contract_state}".strip(), CONTRACT_KINDS.get(obj.contract_state, ""))
 
     @display(description="Made", ordering="created_at")
     def made(self, obj: Dataset) -> Any:
         return ago(obj.created_at)
 
     def panels(self, obj: Dataset, request: HttpRequest) -> Sequence[Panel]:
-        """Show the newest state, versions with what was quarantined, the schema and what is built on it."""
-        versions = list(obj.versions.order_by("-number")[:SHOWN])
-        return (
-            Facts(title="Now", wide=True, note=obj.description, pairs=dataset_facts(obj, versions)),
-            versions_table(versions),
-            columns_table("Schema", schema_columns(obj)),
-            views_table(obj.views.order_by("name", "-version")[:SHOWN]),
-            snapshots_table(FeatureSnapshot.objects.filter(dataset_version__dataset=obj)[:SHOWN]),
+        """Show the newest state, what is in it, what was refused, the contract, and what is built on it."""
+        return dataset_panels(obj, whole(request.GET.get("columns", "")))
+
+    def has_administer_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may bring in data and change contracts."""
+        return is_admin(request)
+
+    def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may approve, and there is something to approve."""
+        waiting = ContractVersion.objects.filter(
+            dataset=object_id, number=F("dataset__contract_number"), state=ContractVersion.State.PROPOSED
         )
+        return is_admin(request) and waiting.exists()
 
+    @action(
+        description="Approve contract",
+        url_path="approve",
+        permissions=["approve"],
+        icon="verified",
+        variant=ActionVariant.PRIMARY,
+        dialog=ActionDialog(
+            title="Approve this contract?",
+            description="You say that it is what the dataset's rows are to meet. It is kept in the audit trail.",
+            form_class=ApproveForm,
+            form_submit_text="Approve",
+        ),
+    )
+    def approve(self, request: HttpRequest, form: ApproveForm, object_id: str) -> HttpResponse:
+        """Approve the contract in force."""
+        dataset = get_object_or_404(Dataset, pk=object_id)
+        asked = {"number": form.cleaned_data["expected"], "reason": form.cleaned_data["reason"]}
 
-@admin.register(DatasetVersion)
-class DatasetVersionAdmin(ReadOnlyAdmin):
-    """Dataset versions."""
+        def work() -> str:
+            done = approve_contract(dataset.name, **asked, actor=actor_of(request))
+            return f"Contract {done.number} of {dataset.name} is approved."
 
-    next_command = "manage.py ingest DATASET FILE"
-    list_display = ("__str__", "rows_valid", "rows_rejected", "rows_total", "last_event_at", "source", "actor", "made")
-    list_filter = (("dataset", RelatedDropdownFilter),)
-    list_select_related = ("dataset",)
-    search_fields = ("dataset__name", "fingerprint", "source")
-    date_hierarchy = "created_at"
+        return answer(request, page_of(dataset), work)
 
-    @display(description="Made", ordering="created_at")
-    def made(self, obj: DatasetVersion) -> Any:
-        return ago(obj.created_at)
+    @action(
+        description="Edit contract",
+        url_path="edit-contract",
+        permissions=["administer"],
+        icon="edit",
+        dialog=ActionDialog(
+            title="Edit the contract",
+            description="The rules hold for rows to come; those in the table stay. You approve what you write.",
+            form_class=EditForm,
+            form_submit_text="Save",
+        ),
+    )
+    def edit_contract(self, request: HttpRequest, form: EditForm, object_id: str) -> HttpResponse:
+        """Change some of what the contract says."""
+        dataset = get_object_or_404(Dataset, pk=object_id)
+        asked = {name: form.cleaned_data[name] for name in ("changes", "reason", "expected")}
 
-    def panels(self, obj: DatasetVersion, request: HttpRequest) -> Sequence[Panel]:
-        """Show what came in, why rows were refused, and what was built on it."""
-        rows = [(mono(reason), number(count)) for reason, count in sorted(obj.reasons.items(), key=lambda r: -r[1])]
-        facts = [
-            ("Dataset", link(obj.dataset)),
-            ("Rows added", number(obj.rows_valid)),
-            ("Quarantined", number(obj.rows_rejected)),
-            ("Rows in the table", number(obj.rows_total)),
-            ("Events", f"{obj.first_event_at or '–'} to {obj.last_event_at or '–'}"),
-            ("Source", obj.source),
-            ("Fingerprint", mono(obj.fingerprint, 16)),
-            ("Delta version", obj.delta_version),
-            ("Made", ago(obj.created_at)),
-            ("By", obj.actor),
+        def work() -> str:
+            done = edit_contract(dataset.name, **asked, actor=actor_of(request))
+            said = "; ".join(Change(**change).text() for change in done.changes)
+            return f"Contract {done.number} of {dataset.name} is in force. {bounded(said, 400)}"
+
+        return answer(request, page_of(dataset), work)
+
+    @action(description="Upload data", url_path="upload", permissions=["administer"], icon="upload")
+    def upload_new(self, request: HttpRequest) -> HttpResponse:
+        """Go to the form that uploads a file."""
+        return HttpResponseRedirect(reverse(UPLOAD))
+
+    @action(description="Upload data", url_path="upload", permissions=["administer"], icon="upload")
+    def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Go to the form that uploads a file, with this dataset filled in."""
+        name = get_object_or_404(Dataset, pk=object_id).name
+        return HttpResponseRedirect(f"{reverse(UPLOAD)}?{urlencode({'dataset': name})}")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages of the quarantine."""
+        own = {
+            "quarantine": ("<int:object_id>/quarantine/", self.quarantine),
+            "quarantine_export": ("<int:object_id>/quarantine/export/", self.quarantine_export),
+        }
+        routes = [
+            path(route, self.admin_site.admin_view(view), name=f"features_dataset_{name}")
+            for name, (route, view) in own.items()
         ]
-        empty = "No row was refused."
-        return (
-            Facts(title="What came in", wide=True, pairs=facts),
-            Table(title="Quarantined rows by reason", headers=("Reason", "Rows"), rows=rows, empty=empty),
-            snapshots_table(obj.snapshots.all()[:SHOWN], "Snapshots taken from it"),
-        )
+        return [*routes, *super().get_urls()]
+
+    def quarantine(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Show a page of the rows that were refused."""
+        dataset = self.seen(request, object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{dataset.name}: quarantine",
+            "back": (page_of(dataset), dataset.name),
+            "panels": [quarantine_panel(dataset, wanted(request.GET), exports=may_export(dataset, request))],
+        }
+        return TemplateResponse(request, "console/page.html", context)
+
+    def quarantine_export(self, request: HttpRequest, object_id: int) -> StreamingHttpResponse:
+        """Send the open rows as a file."""
+        dataset, kind = self.seen(request, object_id), request.GET.get("format", "csv")
+        if kind not in EXPORTS:
+            raise Http404
+        if not may_export(dataset, request):
+            raise PermissionDenied
+        return exported(dataset, wanted(request.GET), kind)
+
+    def seen(self, request: HttpRequest, object_id: int) -> Dataset:
+        """Return a dataset this person may see."""
+        dataset = get_object_or_404(Dataset, pk=object_id)
+        if not self.has_view_permission(request, dataset):
+            raise PermissionDenied
+        return dataset

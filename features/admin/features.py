@@ -7,10 +7,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from features.adapters.online import stored_values
-from features.admin.panels import SHOWN, columns_table, snapshots_table
+from features.admin.contracts import words
+from features.admin.filters import MaterializedFilter
+from features.admin.lineage import snapshot_lineage
+from features.admin.panels import SHOWN, columns_table
+from features.admin.view_pages import view_panels
 from features.ground.console import ReadOnlyAdmin, ago, anchor, link, list_of, mono, number
 from features.ground.panels import Facts, Panel, Table
-from features.ground.unfold import ChoicesDropdownFilter, RelatedDropdownFilter, display
+from features.ground.unfold import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter, display
 from features.models import FeatureSnapshot, FeatureView, OnlineFeature
 
 
@@ -18,34 +22,31 @@ from features.models import FeatureSnapshot, FeatureView, OnlineFeature
 class FeatureViewAdmin(ReadOnlyAdmin):
     """Feature views."""
 
-    list_display = ("__str__", "dataset", "entity_columns", "features", "live_snapshot", "owner")
-    list_filter = (("dataset", RelatedDropdownFilter),)
+    next_command = "manage.py features apply VIEW.yaml"
+    list_display = ("__str__", "dataset", "entity", "features", "live_snapshot", "freshness", "owner", "made")
+    list_filter = (("dataset", RelatedDropdownFilter), MaterializedFilter, ("created_at", RangeDateTimeFilter))
     list_select_related = ("dataset", "live_snapshot")
     search_fields = ("name", "description", "owner")
+
+    @display(description="Entity")
+    def entity(self, obj: FeatureView) -> str:
+        return ", ".join(obj.entity_columns) or "–"
 
     @display(description="Features")
     def features(self, obj: FeatureView) -> int:
         return len(obj.feature_names)
 
+    @display(description="Online values made", ordering="live_snapshot__created_at")
+    def freshness(self, obj: FeatureView) -> Any:
+        return ago(obj.live_snapshot.created_at) if obj.live_snapshot else "–"
+
+    @display(description="Made", ordering="created_at")
+    def made(self, obj: FeatureView) -> Any:
+        return ago(obj.created_at)
+
     def panels(self, obj: FeatureView, request: HttpRequest) -> Sequence[Panel]:
-        """Show the features it defines and where their online values come from."""
-        facts = [
-            ("Dataset", link(obj.dataset)),
-            ("Entity", ", ".join(obj.entity_columns) or "–"),
-            ("Live online snapshot", link(obj.live_snapshot)),
-            ("Online values expire after", f"{number(obj.ttl_seconds)} s" if obj.ttl_seconds else "never"),
-            ("Owner", obj.owner or "–"),
-            ("Definition", mono(obj.definition_digest, 16)),
-        ]
-        keys = ("name", "function", "column", "window")
-        rows = [[feature.get(key) or "–" for key in keys] for feature in obj.aggregations]
-        rows += [[one["name"], one["expression"], "–", "–"] for one in obj.derived]
-        headers = ("Feature", "Function", "Column", "Window")
-        return (
-            Facts(title="View", wide=True, note=obj.description, pairs=facts),
-            Table(title="Features", headers=headers, rows=rows),
-            snapshots_table(obj.snapshots.all()[:SHOWN]),
-        )
+        """Show how fresh its values are, the features it defines, a few values and where they come from."""
+        return view_panels(obj)
 
 
 @admin.register(FeatureSnapshot)
@@ -81,10 +82,26 @@ class FeatureSnapshotAdmin(ReadOnlyAdmin):
         sources = [(link(source), source.source) for source in obj.sources.select_related("dataset")[:SHOWN]]
         return (
             Facts(title="Snapshot", wide=True, pairs=facts),
+            snapshot_lineage(obj),
             Table(title="Trained on it", headers=("Model version", "Stage", "Estimator"), rows=trained),
             Table(title="Built from", headers=("Dataset version", "Source"), rows=sources),
+            leakage_table(obj),
             columns_table("Columns", obj.columns),
         )
+
+
+def leakage_table(obj: FeatureSnapshot) -> Table:
+    """Return what the leakage check found."""
+    found = obj.leakage.get("findings", obj.leakage) if isinstance(obj.leakage, dict) else obj.leakage
+    rows = (
+        [(words(name), words(value)) for name, value in found.items()]
+        if isinstance(found, dict)
+        else [(str(at), words(finding)) for at, finding in enumerate(found, 1)]
+    )
+    empty = (
+        "Nothing was found." if obj.kind == FeatureSnapshot.Kind.TRAINING else "Online values are not checked for it."
+    )
+    return Table(title="Leakage check", headers=("", "Finding"), rows=rows, empty=empty)
 
 
 @admin.register(OnlineFeature)

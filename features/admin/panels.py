@@ -5,7 +5,7 @@ from typing import Any
 
 from features.ground.console import ago, link, mono, number
 from features.ground.panels import Table
-from features.models import Dataset, DatasetVersion
+from features.models import Dataset
 
 SHOWN = 50
 
@@ -46,31 +46,6 @@ def reasons_text(reasons: dict[str, int]) -> str:
     """Return counts by reason, the most frequent first."""
     ordered = sorted(reasons.items(), key=lambda item: -item[1])
     return ", ".join(f"{reason} × {number(count)}" for reason, count in ordered) or "–"
-
-
-def dataset_facts(obj: Dataset, versions: Sequence[DatasetVersion]) -> list[tuple[str, Any]]:
-    """Return what a person wants to know first about a dataset."""
-    newest = versions[0] if versions else None
-    return [
-        ("Newest version", link(newest)),
-        ("Rows", number(newest.rows_total if newest else None)),
-        ("Target", obj.target_column or "–"),
-        ("Time of an event", obj.timestamp_column or "–"),
-        ("Known at", obj.known_at_column or "–"),
-        ("Entity", ", ".join(obj.entity_columns) or "–"),
-        ("Quality policy", obj.quality_policy or "the default share of faulty rows"),
-    ]
-
-
-def versions_table(versions: Sequence[DatasetVersion]) -> Table:
-    """Return the panel of a dataset's versions."""
-    rows = [
-        (link(v), number(v.rows_valid), number(v.rows_rejected), reasons_text(v.reasons), v.source, ago(v.created_at))
-        for v in versions
-    ]
-    headers = ("Version", "Rows added", "Quarantined", "Reasons", "Source", "Made")
-    empty = "No rows yet. Next: manage.py ingest DATASET FILE"
-    return Table(title="Versions", headers=headers, rows=rows, empty=empty, wide=True)
 
 
 def views_table(views: Any) -> Table:

@@ -17,7 +17,7 @@ from django.utils.timesince import timesince
 
 from features.ground.errors import DomainError, bounded
 from features.ground.panels import Panel
-from features.ground.roles import READERS
+from features.ground.roles import ADMIN, READERS
 from features.ground.unfold import ModelAdmin
 
 MINUTE = timedelta(minutes=1)
@@ -83,12 +83,26 @@ def actor_of(request: HttpRequest) -> str:
     return f"user:{request.user.get_username()}"
 
 
-def is_reader(request: HttpRequest) -> bool:
-    """Tell whether this member of staff holds a role: whoever does may read, as in the API."""
+def held_roles(request: HttpRequest) -> set[str]:
+    """Return the roles of a member of staff, as groups; a superuser is an administrator too."""
     kept = vars(request)
     if "held_roles" not in kept:
-        kept["held_roles"] = set(request.user.groups.values_list("name", flat=True))
-    return bool(request.user.is_staff) and not kept["held_roles"].isdisjoint(READERS)
+        held = set(request.user.groups.values_list("name", flat=True)) & set(READERS)
+        kept["held_roles"] = (
+            (held | ({ADMIN} if request.user.is_superuser else set())) if request.user.is_staff else set()
+        )
+    roles: set[str] = kept["held_roles"]
+    return roles
+
+
+def is_reader(request: HttpRequest) -> bool:
+    """Tell whether this member of staff holds a role: whoever does may read, as in the API."""
+    return bool(held_roles(request))
+
+
+def is_admin(request: HttpRequest) -> bool:
+    """Tell whether this member of staff is an administrator: may bring in data and change contracts, as in the API."""
+    return ADMIN in held_roles(request)
 
 
 def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpResponse:

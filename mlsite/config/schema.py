@@ -185,6 +185,7 @@ class FeaturesConfig(Section):
     max_unpacked_mb: int = Field(16_384, ge=1)
     max_cells: int = Field(2_000_000_000, ge=1)
     online_store: Literal["database", "redis"] = "database"
+    max_upload_mb: int = Field(1024, ge=1, le=1_048_576)
 
 
 class LogsConfig(Section):

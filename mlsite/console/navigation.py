@@ -48,6 +48,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Datasets", "database", "features.dataset"),
             ("Dataset versions", "layers", "features.datasetversion"),
+            ("Contracts", "contract", "features.contractversion"),
             ("Feature views", "function", "features.featureview"),
             ("Snapshots", "photo_camera", "features.featuresnapshot"),
             ("Online features", "bolt", "features.onlinefeature"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.html import format_html
 
+from features.admin.lineage import snapshot_lineage
 from features.ground.console import ago, anchor, link, list_of, mono, number
 from features.ground.panels import Facts, Panel, Table
 from features.ground.unfold import badge
@@ -40,6 +41,7 @@ def version_panels(version: ModelVersion, site: str) -> list[Panel]:
         *beside,
         audit_table([str(version)], wide=not calibration),
         *slice_tables(version),
+        *drawn_lineage(version),
         lineage(version),
         artefact_facts(version, state),
         inputs_table(version),
@@ -114,6 +116,11 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{name}", value
 
 
+def drawn_lineage(version: ModelVersion) -> Sequence[Panel]:
+    """Return the picture of what this version was made from."""
+    return (snapshot_lineage(version.snapshot, version=version),) if version.snapshot else ()
+
+
 def lineage(version: ModelVersion) -> Facts:
     """Return links from the data to what this version has done."""
     snapshot = version.snapshot
@@ -121,7 +128,7 @@ def lineage(version: ModelVersion) -> Facts:
     run = anchor(list_of("pipeline_run", q=version.run_id), str(version.run_id)[:8]) if version.run_id else "–"
     here = {"model_version__id__exact": version.pk}
     return Facts(
-        title="Lineage",
+        title="Made from, and used for",
         wide=True,
         pairs=[
             ("Dataset", link(source.dataset) if source else "–"),

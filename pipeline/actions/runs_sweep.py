@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from pipeline.actions.ingest_upload import sweep_uploads
 from pipeline.actions.runs_enqueue import ring
 from pipeline.actions.runs_finish import alert_failure
 from pipeline.adapters.clock import from_now
@@ -28,7 +29,7 @@ class SweepResult:
 def sweep_runs() -> SweepResult:
     """Put back runs with an expired lease, fail those out of attempts, ring again for forgotten ones.
 
-    Safe to run at any time, by any number of processes.
+    Files that were uploaded for runs that have ended go too. Safe to run at any time, by any number of processes.
 
     Returns
     -------
@@ -41,6 +42,7 @@ def sweep_runs() -> SweepResult:
     requeued = sum(_requeue(run) for run in expired if run not in out_of_attempts)
     forgotten = Run.objects.filter(state=Run.State.QUEUED, enqueued_at__lt=from_now(-RING_AGAIN_SECONDS))
     rung = sum(_ring_again(run) for run in forgotten.order_by("enqueued_at")[:BATCH])
+    sweep_uploads()
     return SweepResult(requeued=requeued, failed=failed, rung=rung)
 
 

@@ -5,14 +5,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 
 from features.ground.console import ReadOnlyAdmin, ago, as_uuid, link, mono, number
 from features.ground.panels import Code, Facts, Panel, Table
 from features.ground.unfold import ChoicesDropdownFilter, RangeDateTimeFilter, badge, display
+from features.models import DatasetVersion
 from models_store.models import ModelVersion
+from pipeline.admin.uploads import upload_view
 from pipeline.models import Alert, BatchScore, DriftReport, Run
 
+REFRESH_SECONDS = "3"
 STATE_KINDS = {"queued": "info", "running": "primary", "succeeded": "success", "failed": "danger", "cancelled": ""}
 
 
@@ -51,6 +55,19 @@ class RunAdmin(ReadOnlyAdmin):
     @display(description="Took")
     def took(self, obj: Run) -> str:
         return duration(obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that uploads a file."""
+        upload = self.admin_site.admin_view(upload_view)
+        return [path("upload/", upload, name="pipeline_run_upload"), *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Show a run that has not ended again every few seconds."""
+        answer = super().render_change_form(request, context, *args, **kwargs)
+        run = kwargs.get("obj")
+        if run is not None and run.state in (Run.State.QUEUED, Run.State.RUNNING):
+            answer["Refresh"] = REFRESH_SECONDS
+        return answer
 
     def panels(self, obj: Run, request: HttpRequest) -> Sequence[Panel]:
         """Show how far it is or why it failed, then what it was given and made."""
@@ -99,5 +116,8 @@ def made_table(obj: Run) -> Table:
     """Return links to what a run made."""
     made: list[Any] = [*ModelVersion.objects.filter(run_id=obj.pk).select_related("model")]
     made += [*DriftReport.objects.filter(run=obj), *BatchScore.objects.filter(run=obj), *Alert.objects.filter(run=obj)]
+    made += DatasetVersion.objects.filter(
+        dataset__name=obj.result.get("dataset", ""), number=obj.result.get("version") or 0
+    ).select_related("dataset")[: obj.kind == Run.Kind.INGEST]
     rows = [(thing._meta.verbose_name, link(thing)) for thing in made]
     return Table(title="Made by it", headers=("What", "Page"), rows=rows, empty="Nothing with a page of its own.")

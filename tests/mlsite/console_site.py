@@ -22,6 +22,7 @@ from models_store.models import Approval, Delivery, ModelVersion, OutboxEvent, P
 from pipeline.models import Alert, BatchScore, DriftReport, Run
 from predictions.models import Outcome, Prediction
 from tests.mlsite.console_models import COLUMNS, ESTIMATORS, MODEL, ROWS, START, register
+from tests.mlsite.console_profiles import make_contracts, make_fix, make_profiles
 
 
 def make_data() -> FeatureSnapshot:
@@ -29,7 +30,7 @@ def make_data() -> FeatureSnapshot:
     dataset = Dataset.objects.create(
         name="flights",
         description="Flights out of New York, one row a flight.",
-        schema={"columns": COLUMNS},
+        schema=COLUMNS,
         timestamp_column="scheduled_at",
         target_column="late",
         entity_columns=["carrier"],
@@ -40,7 +41,7 @@ def make_data() -> FeatureSnapshot:
         "last_event_at": START + timedelta(days=11),
         "actor": "cli:ada",
     }
-    DatasetVersion.objects.create(
+    first = DatasetVersion.objects.create(
         number=1,
         delta_version=0,
         fingerprint="a" * 64,
@@ -60,6 +61,9 @@ def make_data() -> FeatureSnapshot:
         source="flights-corrupted.csv",
         **common,
     )
+    make_contracts(dataset)
+    make_profiles([first, second])
+    make_fix(second)
     view = FeatureView.objects.create(
         name="carrier-rates",
         dataset=dataset,

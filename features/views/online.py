@@ -1,4 +1,4 @@
-"""Datasets and features over HTTP."""
+"""The newest values of entities over HTTP."""
 
 from dataclasses import asdict
 
@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from features.adapters.entities import read_entities
 from features.ground.roles import ADMIN, USER
-from features.serializers import OnlineAnswerSerializer, OnlineRequestSerializer
+from features.serializers.online import OnlineAnswerSerializer, OnlineRequestSerializer
 
 
 class OnlineView(APIView):

@@ -1,4 +1,4 @@
-"""What the data and features API takes, and the shape of its answers."""
+"""What asking for online values takes, and the shape of the answer."""
 
 from typing import Any
 
