@@ -8,7 +8,7 @@ def serve_nothing(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("features", "0002_data_and_features")]
+    dependencies = [("features", "0003_snapshots")]
 
     operations = [
         migrations.RunPython(serve_nothing, migrations.RunPython.noop),
