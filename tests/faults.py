@@ -1,0 +1,194 @@
+"""Kill an action at its first write, at its second, and so on, until it lives to its end.
+
+    for kill in kill_everywhere("features.actions.ingest.ingest", prepare):
+        ...  # prepare(kill.n) made the old state; here it is the old one or the new
+
+A write is whatever changes a file or folder below the run-time folder, a statement that writes to the database, its
+commit (just before, and just after), and each `features.ground.steps.step`. The action runs in a process of its own,
+forked from one that has imported everything and used nothing, on the database and in the run-time folder of the test.
+"""
+
+import base64
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+
+MAX_WRITES = 400
+CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
+WRITES = ("INSERT", "UPDATE", "DELETE", "COPY")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kill:
+    """One kill: before the n-th write, and which one that was."""
+
+    n: int
+    at: str
+
+
+def kill_everywhere(
+    action: str, prepare: Callable[[int], Mapping[str, Any]], *, first: int = 1, preload: tuple[str, ...] = ()
+) -> Iterator[Kill]:
+    """Run an action again and again, each time killed one write later; end when one run lives.
+
+    Parameters
+    ----------
+    action : str
+        Dotted name of a function.
+    prepare : callable
+        Called with n before each run: makes the state the n-th run begins in, which must be of its own (a dataset of
+        another name), and returns the function's keyword arguments, which must pickle.
+    first : int
+        The n to begin with.
+    preload : tuple of str
+        More modules to import before the first run, such as an engine.
+
+    Yields
+    ------
+    Kill
+        After each run that was killed, for the test to look at what is left and to run the action again.
+    """
+    with _nursery(action, preload) as ask:
+        for n in range(first, MAX_WRITES):
+            died = ask({"action": action, "n": n, "arguments": dict(prepare(n)), "var_dir": str(settings.VAR_DIR)})
+            if died is None:
+                assert n > first, f"{action} made no write that could be seen"
+                return
+            yield Kill(n=n, at=died)
+    raise AssertionError(f"{action} had not ended after {MAX_WRITES} writes")
+
+
+@contextmanager
+def _nursery(action: str, preload: tuple[str, ...]) -> Iterator[Callable[[dict[str, Any]], str | None]]:
+    """Start the process that the victims are forked from; give the function that has one forked."""
+    from tests.pipeline.jobs import child_environ
+
+    # Threads would not survive the fork.
+    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    command = [sys.executable, "-m", "tests.faults", action.rpartition(".")[0], *preload]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=child_environ(**alone), **pipes) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        lines: IO[str] = process.stdout
+
+        def ask(order: dict[str, Any]) -> str | None:
+            print(base64.b64encode(pickle.dumps(order)).decode(), file=process.stdin, flush=True)
+            kind, _, text = lines.readline().rstrip("\n").partition(" ")
+            assert kind in ("killed", "lived"), text or "the victim's parent died; see above"
+            return text if kind == "killed" else None
+
+        try:
+            yield ask
+        finally:
+            process.stdin.close()
+            process.wait(60)
+
+
+def _serve(modules: list[str]) -> None:
+    """Fork a victim for each order on stdin, and say how it ended."""
+    import importlib
+
+    import django
+
+    django.setup()
+    for module in modules:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        told, tell = os.pipe()
+        victim = os.fork()
+        if not victim:
+            os.close(told)
+            _be_victim(pickle.loads(base64.b64decode(line)), tell)
+        os.close(tell)
+        _, status = os.waitpid(victim, 0)
+        with os.fdopen(told) as pipe:
+            at = pipe.read()
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            print("killed", at, flush=True)
+        else:
+            print("lived" if status == 0 else f"failed {at}", flush=True)
+
+
+def _be_victim(order: dict[str, Any], tell: int) -> None:
+    from django.utils.module_loading import import_string
+
+    code = 1
+    try:
+        settings.VAR_DIR = Path(order["var_dir"])
+        act = import_string(order["action"])
+        _watch_writes(_Counter(order["n"], tell))
+        act(**order["arguments"])
+        code = 0
+    except BaseException as error:  # noqa: BLE001 (whatever it is, the test must hear of it)
+        traceback.print_exc()
+        os.write(tell, repr(error).replace("\n", " ").encode())
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+class _Counter:
+    """Counts writes down, and at the last says which one it is and dies."""
+
+    def __init__(self, n: int, tell: int) -> None:
+        self.left, self.tell = n, tell
+
+    def __call__(self, name: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.write(self.tell, name.encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _watch_writes(count: _Counter) -> None:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.backends.signals import connection_created
+
+    from features.ground.steps import watch_steps
+
+    root = str(settings.VAR_DIR)
+    logs = str(Path(root, "logs"))
+
+    def ours(path: object) -> bool:
+        text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
+        return text.startswith(root) and not text.startswith(logs)
+
+    def heard(event: str, arguments: tuple[Any, ...]) -> None:
+        opened = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if (opened or event in CHANGES) and (ours(arguments[0]) or (event in CHANGES and ours(arguments[1]))):
+            count(f"{event} {str(arguments[0]).removeprefix(root)}")
+
+    def executed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip().upper().startswith(WRITES):
+            count(" ".join(sql.split()[:3]))
+        return execute(sql, params, many, context)
+
+    def connected(connection: Any, **_: Any) -> None:
+        connection.execute_wrappers.append(executed)
+
+    commit = BaseDatabaseWrapper.commit
+
+    def committing(self: BaseDatabaseWrapper) -> None:
+        count("commit")
+        commit(self)
+        count("committed")
+
+    BaseDatabaseWrapper.commit = committing  # type: ignore[method-assign]
+    connection_created.connect(connected, weak=False)
+    watch_steps(count)
+    sys.addaudithook(heard)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1:])
