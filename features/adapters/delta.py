@@ -12,6 +12,7 @@ import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from features.ground.paths import var_path
+from features.ground.steps import step
 
 REASON = pa.struct([("column", pa.string()), ("rule", pa.string()), ("value", pa.string())])
 QUARANTINE = pa.schema(
@@ -54,7 +55,9 @@ def append(dataset: str, rows: pa.RecordBatchReader, *, after: int | None, about
     """
     path = table_path(dataset)
     _rewind(path, after)
+    step("commit of the table")
     write_deltalake(str(path), rows, mode="append", commit_properties=CommitProperties(custom_metadata=dict(about)))
+    step("table committed")
     return DeltaTable(str(path)).version()
 
 
@@ -72,6 +75,7 @@ def _rewind(path: Path, after: int | None) -> None:
 def put_in_quarantine(dataset: str, fingerprint: str, rows: pa.RecordBatchReader) -> None:
     """Store the refused rows of one ingestion in one commit, in the place of any with the same fingerprint."""
     path = str(quarantine_path(dataset))
+    step("commit of the quarantine")
     about = CommitProperties(custom_metadata={"fingerprint": fingerprint})
     if DeltaTable.is_deltatable(path):
         predicate = f"fingerprint = '{fingerprint}'"
