@@ -26,6 +26,8 @@ def ingest_files(context: RunContext) -> dict[str, Any]:
         schema=asked.get("schema"),
         max_rejected=asked.get("max_rejected"),
         source=asked.get("source"),
+        mode=asked.get("mode", "append"),
+        key=asked.get("key", ()),
         report=context.report,
     )
     return asdict(result)

@@ -184,6 +184,15 @@ class FeaturesConfig(Section):
     max_ratio: int = Field(100, ge=1)
     max_unpacked_mb: int = Field(16_384, ge=1)
     max_cells: int = Field(2_000_000_000, ge=1)
+    keep_versions_days: int = Field(90, ge=1)
+    lock_wait_s: float = Field(300, ge=0)
+
+
+class StorageConfig(Section):
+    url: str = Field("", pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*/?|file:///.+)?$")
+    endpoint: str = Field("", pattern=r"^(https?://[^/@?#\s]+/?)?$")
+    region: str = Field("us-east-1", min_length=1)
+    allow_http: bool = False
 
 
 class LogsConfig(Section):
@@ -219,6 +228,7 @@ class Config(Section):
     events: EventsConfig = EventsConfig()
     audit: AuditConfig = AuditConfig()
     features: FeaturesConfig = FeaturesConfig()
+    storage: StorageConfig = StorageConfig()
     logs: LogsConfig = LogsConfig()
 
     def keys(self) -> dict[str, Any]:
