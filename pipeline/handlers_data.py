@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from features.actions.compact import compact_tables
 from features.actions.ingest import ingest
 from features.actions.materialize import materialize
 from features.actions.take_snapshot import take_snapshot
@@ -52,6 +53,11 @@ def materialize_view(context: RunContext) -> dict[str, Any]:
     asked = context.params
     as_of = _time(asked.get("as_of"))
     return asdict(materialize(asked["view"], as_of=as_of, full=asked.get("full", False), actor=context.actor))
+
+
+def compact_datasets(context: RunContext) -> dict[str, Any]:
+    """Make larger files of small ones, in one dataset's table or in all."""
+    return asdict(compact_tables(context.params.get("dataset"), actor=context.actor, report=context.report))
 
 
 def _time(text: str | None) -> datetime | None:

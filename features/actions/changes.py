@@ -148,6 +148,8 @@ def write_rows(
     -------
     Written
     """
+    # What checking the rows took is kept by the allocator; writing them needs as much again.
+    pa.default_memory_pool().release_unused()
     table = open_at(name, head(dataset))
     span = _span(dataset, staged) if table is None or dataset is None else dataset.partition_by
     before = _count(table) if table else 0

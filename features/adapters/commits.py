@@ -23,7 +23,7 @@ def head(dataset: Dataset | None) -> int | None:
     if dataset is None or dataset.delta_head is not None:
         return dataset.delta_head if dataset else None
     # From before heads were kept.
-    newest = dataset.versions.order_by("-number").first()
+    newest = dataset.versions.filter(pruned_at__isnull=True).order_by("-number").first()
     return newest.delta_version if newest else None
 
 
@@ -91,7 +91,7 @@ def commit(
         write_deltalake(
             where.uri,
             rows,
-            mode=mode,
+            mode=mode,  # type: ignore[arg-type]  # the overloads know a mode only by its literal
             predicate=None if parts is None else _one_of(parts),
             partition_by=[PARTITION] if partitioned else None,
             storage_options=where.options,

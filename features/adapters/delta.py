@@ -62,7 +62,7 @@ def put_in_quarantine(dataset: str, fingerprint: str, rows: pa.RecordBatchReader
     predicate = f"fingerprint = '{fingerprint}'" if where.is_table() else None
     step("commit of the quarantine")
     with where.reached():
-        write_deltalake(
+        write_deltalake(  # type: ignore[call-overload]  # the overloads know a mode only by its literal
             where.uri,
             _named(rows, fingerprint),
             mode="overwrite" if predicate else "error",

@@ -16,21 +16,22 @@ PAUSE_S = 0.05
 
 
 @contextmanager
-def one_writer(dataset: str) -> Iterator[None]:
+def one_writer(dataset: str, *, patience_s: float | None = None) -> Iterator[None]:
     """Let one process at a time add to a dataset's tables and rows; the lock dies with its holder.
 
     Raises
     ------
     DatasetBusyError
-        If others hold it for longer than `features.lock_wait_s`.
+        If others hold it for longer than `patience_s`, by default `features.lock_wait_s`.
     """
-    locked = _in_database(dataset) if connection.vendor == "postgresql" else _in_folder(dataset)
-    with locked:
+    patience = settings.CONFIG.features.lock_wait_s if patience_s is None else patience_s
+    locked = _in_database if connection.vendor == "postgresql" else _in_folder
+    with locked(dataset, patience):
         yield
 
 
 @contextmanager
-def _in_folder(dataset: str) -> Iterator[None]:
+def _in_folder(dataset: str, patience_s: float) -> Iterator[None]:
     with var_path("datasets", dataset, ".lock").open("w") as file:
 
         def taken() -> bool:
@@ -40,12 +41,12 @@ def _in_folder(dataset: str) -> Iterator[None]:
                 return False
             return True
 
-        _wait(dataset, taken)
+        _wait(dataset, patience_s, taken)
         yield
 
 
 @contextmanager
-def _in_database(dataset: str) -> Iterator[None]:
+def _in_database(dataset: str, patience_s: float) -> Iterator[None]:
     number = int.from_bytes(hashlib.sha256(f"dataset:{dataset}".encode()).digest()[:8], signed=True)
 
     def ask(function: str) -> bool:
@@ -53,7 +54,7 @@ def _in_database(dataset: str) -> Iterator[None]:
             cursor.execute(f"SELECT {function}(%s)", [number])
             return bool(cursor.fetchone()[0])
 
-    _wait(dataset, lambda: ask("pg_try_advisory_lock"))
+    _wait(dataset, patience_s, lambda: ask("pg_try_advisory_lock"))
     try:
         yield
     finally:
@@ -62,11 +63,12 @@ def _in_database(dataset: str) -> Iterator[None]:
             ask("pg_advisory_unlock")
 
 
-def _wait(dataset: str, taken: Callable[[], bool]) -> None:
-    patience = settings.CONFIG.features.lock_wait_s
-    end = time.monotonic() + patience
+def _wait(dataset: str, patience_s: float, taken: Callable[[], bool]) -> None:
+    end = time.monotonic() + patience_s
     while not taken():
         if time.monotonic() >= end:
-            text = f"others have been writing to dataset {dataset!r} for {patience:g} s; nothing was written, ask again"
+            text = (
+                f"others have been writing to dataset {dataset!r} for {patience_s:g} s; nothing was written, ask again"
+            )
             raise DatasetBusyError(text, dataset=dataset)
         time.sleep(PAUSE_S)

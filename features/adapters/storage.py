@@ -78,6 +78,19 @@ class Place:
         ]
         return sorted(files, key=lambda file: file.name)
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is a file of this name."""
+        with self.reached():
+            return bool(self.filesystem.get_file_info(f"{self.path}/{name}").type == fs.FileType.File)
+
+    def upload(self, file: Path, name: str) -> None:
+        """Copy a file of this machine there."""
+        with self.reached():
+            fs.copy_files(
+                str(file), f"{self.path}/{name}",
+                source_filesystem=fs.LocalFileSystem(), destination_filesystem=self.filesystem,
+            )  # fmt: skip
+
     def remove(self, names: Sequence[str]) -> None:
         """Delete files below, in this order."""
         with self.reached():
@@ -123,23 +136,23 @@ def _one_line(error: Exception) -> str:
 
 
 def _bucket() -> str:
-    return str(settings.CONFIG.storage.url)
+    return str(settings.CONFIG.storage.url.get_secret_value())
 
 
 def place(*parts: str) -> Place:
     """Return where something is kept, as the settings say at this moment."""
     config = settings.CONFIG.storage
-    address = urlsplit(config.url)
+    address = urlsplit(config.url.get_secret_value())
     if address.scheme != "s3":
-        path = _local(address.path, parts)
-        return Place(uri=str(path), path=str(path), filesystem=fs.LocalFileSystem())
+        folder = str(_local(address.path, parts))
+        return Place(uri=folder, path=folder, filesystem=fs.LocalFileSystem())
     path = "/".join(part for part in (address.netloc, address.path.strip("/"), *parts) if part)
-    endpoint = urlsplit(config.endpoint)
+    endpoint = config.endpoint.get_secret_value().rstrip("/")
     options = {**PATIENCE, "allow_http": str(config.allow_http).lower(), "region": config.region}
     given = {"region": config.region, "connect_timeout": 5.0, "request_timeout": 60.0}
-    if config.endpoint:
-        options["endpoint"] = config.endpoint
-        given |= {"endpoint_override": endpoint.netloc, "scheme": endpoint.scheme}
+    if endpoint:
+        options["endpoint"] = endpoint
+        given |= {"endpoint_override": urlsplit(endpoint).netloc, "scheme": urlsplit(endpoint).scheme}
     return Place(uri=f"s3://{path}", path=path, filesystem=fs.S3FileSystem(**given), options=options)
 
 

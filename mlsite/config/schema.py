@@ -48,6 +48,19 @@ def _targets(pairs: list[str]) -> list[str]:
     return pairs
 
 
+def _like(pattern: str, text: str) -> AfterValidator:
+    """Accept an empty value or one of this pattern, never repeating what came."""
+
+    def check(value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not re.fullmatch(pattern, value.get_secret_value()):
+            raise ValueError(text)
+        return value
+
+    return AfterValidator(check)
+
+
+BUCKET_OR_FOLDER = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*/?|file:///.+"
+SERVER = r"https?://[^/@?#\s]+/?"
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Role = Literal["admin", "promoter", "approver", "user", "readonly"]
 RatePattern = Field(pattern=r"^(off|\d+/(second|minute|hour|day|[smhd]))$")
@@ -189,8 +202,9 @@ class FeaturesConfig(Section):
 
 
 class StorageConfig(Section):
-    url: str = Field("", pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*/?|file:///.+)?$")
-    endpoint: str = Field("", pattern=r"^(https?://[^/@?#\s]+/?)?$")
+    # Hidden when it is refused: somebody may have put a key into it.
+    url: Annotated[SecretStr, _like(BUCKET_OR_FOLDER, "must be s3://BUCKET/PREFIX or file:///FOLDER")] = SecretStr("")
+    endpoint: Annotated[SecretStr, _like(SERVER, "must be https://HOST:PORT, and nothing else")] = SecretStr("")
     region: str = Field("us-east-1", min_length=1)
     allow_http: bool = False
 
