@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from features.actions.compact import record_head
@@ -12,6 +13,9 @@ from features.adapters.upkeep import TableFault, table_fault
 from features.errors import DatasetBusyError
 from features.ground.audit import record_audit
 from features.models import Dataset, DatasetVersion
+
+# No table gets that many versions.
+GONE = 2**60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +98,8 @@ def _give_up(dataset: Dataset, fault: TableFault) -> dict[str, object]:
         readable = DatasetVersion.objects.filter(dataset=dataset, pruned_at__isnull=True)
         lost = readable if fault.found is None else readable.filter(delta_version__gt=fault.found)
         numbers = sorted(lost.values_list("number", flat=True))
-        lost.update(pruned_at=timezone.now())
+        # A table that begins anew counts from 0 again: a lost version must not be taken for a new one.
+        lost.update(pruned_at=timezone.now(), delta_version=F("delta_version") + GONE)
         newest = readable.order_by("-number").first()
         dataset.delta_head = newest.delta_version if newest else None
         dataset.save(update_fields=["delta_head"])
