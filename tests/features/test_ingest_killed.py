@@ -15,7 +15,11 @@ from features.core.schema import ColumnRoles
 from features.models import Dataset, DatasetVersion
 from tests.faults import kill_everywhere
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("var_dir")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("var_dir"),
+    pytest.mark.timeout(600),  # some dozens of processes each
+]
 
 Write = Callable[[str, str], Path]
 HEADER = "at,k,x\n"
@@ -114,3 +118,6 @@ def test_pruning_killed_at_each_write_takes_only_what_it_says(write: Write) -> N
         prune(actor="test")
         assert prune(actor="test").removed == (), kill
         assert stored(name) == NEW, kill
+        # Or every run would have one more dataset to go through.
+        DatasetVersion.objects.all().delete()
+        Dataset.objects.all().delete()

@@ -135,6 +135,7 @@ def test_unknown_kind_and_interval_are_refused() -> None:
         set_schedule("s", "noop", {}, every_s=0)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_compaction_is_scheduled_once_and_can_be_turned_off() -> None:
     ensure_schedules()
     PeriodicTask.objects.filter(name="compact tables").update(enabled=False)
