@@ -45,8 +45,8 @@ def ingest(
 
     Parameters
     ----------
-    dataset, actor : str
-        Name, made by the first ingestion; and who asks.
+    dataset, actor, source : str
+        Name, made by the first ingestion; who asks; and where the rows are from, by default the file names.
     files : sequence of path
         CSV, Parquet or JSON Lines, plain or packed, or folders of them, with the same columns.
     read : ReadOptions, optional
@@ -55,19 +55,12 @@ def ingest(
         What columns are for, and the contract where it is not to be inferred; they must agree with what is stored.
     max_rejected : float, optional
         Share of faulty rows allowed, 0 to 1; by default the dataset's, then the installation's.
-    source : str, optional
-        Where the rows are from, for people; by default the file names.
-    mode : str
-        append; replace, for the new rows to be all there are; or upsert, for them to take the place of those with the
-        same key.
-    key : sequence of str
-        Columns an upsert matches by; by default the entity and the timestamp.
-    dry_run : bool
-        Check all and write nothing.
+    mode, key : str, sequence of str
+        append, replace or upsert; and columns an upsert matches by, by default the entity and the timestamp.
     now : datetime, optional
         Against which freshness is measured; by default the clock.
-    report : Report
-        Told how far it is.
+    dry_run, report : bool, Report
+        Check all and write nothing; and told how far it is.
 
     Returns
     -------
