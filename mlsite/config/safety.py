@@ -11,7 +11,7 @@ DEFAULT_BEGINNINGS = ("change", "secret", "default", "django-insecure", "example
 
 def faults(config: Config) -> list[str]:
     """Return one line for each unsafe value, naming its key and never showing a secret."""
-    checks: list[Callable[[Config], Iterator[str]]] = [_files]
+    checks: list[Callable[[Config], Iterator[str]]] = [_files, _storage]
     if config.app_env != "dev":
         checks += [_secrets, _switches]
     return [fault for check in checks for fault in check(config)]
@@ -23,6 +23,11 @@ def _files(config: Config) -> Iterator[str]:
     for name, path in {"ssl_cert (SSL_CERT)": config.ssl_cert, "ssl_key (SSL_KEY)": config.ssl_key}.items():
         if path and not path.is_file():
             yield f"{name}: no file at {path}"
+
+
+def _storage(config: Config) -> Iterator[str]:
+    if config.storage.endpoint.get_secret_value().startswith("http:") and not config.storage.allow_http:
+        yield "storage.endpoint (STORAGE__ENDPOINT): has no TLS; use https, or turn storage.allow_http on"
 
 
 def _secrets(config: Config) -> Iterator[str]:
