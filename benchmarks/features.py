@@ -85,13 +85,13 @@ def make_dataset(name: str, source: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from features.adapters.delta import append
+    from features.adapters.commits import commit
     from features.core.schema import Column
     from features.models import Dataset, DatasetVersion
 
     file = pq.ParquetFile(source)
     reader = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(1 << 20))
-    number = append(name, reader, after=None, about={})
+    number = commit(name, reader, mode="append", about={}, partitioned=False)
     dtypes = {"entity_id": "integer", "happened": "timestamp"}
     columns = [Column(name=n, dtype=dtypes.get(n, "number")).as_dict() for n in file.schema_arrow.names]
     dataset = Dataset.objects.create(name=name, schema=columns, timestamp_column="happened")

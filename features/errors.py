@@ -113,6 +113,36 @@ class DatasetChangedError(FeaturesError, ConflictError):
     code = "dataset_changed"
 
 
+class DatasetBusyError(FeaturesError, ConflictError):
+    """Others have been writing to the dataset for longer than one waits."""
+
+    code = "dataset_busy"
+
+
+class UpsertKeyError(FeaturesError, InvalidInputError):
+    """The rows can't be matched by the key: there is none, or a row has no value in it."""
+
+    code = "bad_key_columns"
+
+
+class VersionPrunedError(FeaturesError, RefusedError):
+    """The dataset version is older than its retention, and its rows were removed."""
+
+    code = "version_pruned"
+
+
+class TableLostError(FeaturesError, RefusedError):
+    """A dataset's Delta table has not the version that is recorded of it."""
+
+    code = "table_lost"
+
+
+class StorageUnavailableError(FeaturesError, UnavailableError):
+    """The bucket that holds tables and snapshots can't be used."""
+
+    code = "storage_unavailable"
+
+
 class DefinitionError(FeaturesError, InvalidInputError):
     """A feature view's definition can't be used."""
 

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from django.conf import settings
 from django.db import connection
 
+from features.actions.mend_tables import check_tables
 from mlsite.health import Check, CheckFailedError, check_broker, check_cache, check_database, check_storage, run_check
 from mlsite.serving import pending_migrations
 from models_store.adapters.keys import sign, trusted_keys, verify
@@ -55,6 +56,15 @@ def check_space() -> str:
     if free < MIN_FREE_MB * MB:
         raise CheckFailedError(f"{free // MB} MB free in {settings.VAR_DIR}, at least {MIN_FREE_MB} needed")
     return f"writable, {free // MB:,} MB free"
+
+
+def check_all_tables() -> str:
+    """Compare every dataset's Delta table with what the database says of it."""
+    found = check_tables()
+    if found.faults:
+        listed = "; ".join(str(fault) for fault in found.faults[:5])
+        raise CheckFailedError(f"{len(found.faults)} do not fit what is recorded ({listed}): run `doctor --mend`")
+    return f"{found.tables} fit what is recorded" + (f", {len(found.busy)} being written" if found.busy else "")
 
 
 def check_keys() -> str:
@@ -103,6 +113,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "broker": check_broker,
     "cache": check_cache,
     "storage": check_space,
+    "tables": check_all_tables,
     "keys": check_keys,
     "clock": check_clock,
     "versions": check_versions,

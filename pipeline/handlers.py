@@ -14,6 +14,7 @@ HANDLERS: dict[str, str] = {
     "ingest": "pipeline.handlers_data.ingest_files",
     "snapshot": "pipeline.handlers_data.snapshot",
     "materialize": "pipeline.handlers_data.materialize_view",
+    "compact": "pipeline.handlers_data.compact_datasets",
     "train": "pipeline.handlers_models.train_model",
     "score": "pipeline.handlers_models.score_batch",
     "drift": "pipeline.handlers_models.drift_report",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from features.actions.add_version import IngestResult
+from features.actions.compact import compact_tables
 from features.actions.ingest import ingest
 from features.actions.materialize import materialize
 from features.actions.take_snapshot import take_snapshot
@@ -40,6 +41,8 @@ def _ingested(context: RunContext, asked: Mapping[str, Any]) -> IngestResult:
         schema=asked.get("schema"),
         max_rejected=asked.get("max_rejected"),
         source=asked.get("source"),
+        mode=asked.get("mode", "append"),
+        key=asked.get("key", ()),
         report=context.report,
     )
 
@@ -65,6 +68,11 @@ def materialize_view(context: RunContext) -> dict[str, Any]:
     asked = context.params
     how = {"as_of": _time(asked.get("as_of")), "full": asked.get("full", False), "actor": context.actor}
     return asdict(materialize(asked["view"], **how, report=context.report))
+
+
+def compact_datasets(context: RunContext) -> dict[str, Any]:
+    """Make larger files of small ones, in one dataset's table or in all."""
+    return asdict(compact_tables(context.params.get("dataset"), actor=context.actor, report=context.report))
 
 
 def _time(text: str | None) -> datetime | None:

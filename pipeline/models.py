@@ -13,6 +13,7 @@ class Run(models.Model):
         INGEST = "ingest", "ingest"
         SNAPSHOT = "snapshot", "snapshot"
         MATERIALIZE = "materialize", "materialize"
+        COMPACT = "compact", "compact tables"
         TRAIN = "train", "train"
         SCORE = "score", "batch score"
         DRIFT = "drift", "drift report"

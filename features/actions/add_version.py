@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from features.actions.beside_rows import BesideRows, check_unchanged, write_beside
-from features.adapters import delta
+from features.actions.changes import Change, Written, rows_to_replace, write_rows
+from features.adapters import delta, locks
 from features.adapters.staging import Staging, staged_rows
 from features.core.dataset_rules import BrokenRule
 from features.core.sources import RowSource
+from features.errors import DatasetChangedError
 from features.models import Dataset, DatasetVersion
 
 
@@ -33,6 +35,12 @@ class IngestResult:
         False where these bytes were there already, or nothing was to be written.
     warnings : list of dict
         Rules of the dataset that the rows break and are let in with.
+    mode : str
+        append, replace or upsert.
+    rows_replaced : int
+        Rows of the version before that these take the place of.
+    rows_total : int
+        Rows of the table at this version.
     """
 
     dataset: str
@@ -44,27 +52,14 @@ class IngestResult:
     reasons: dict[str, int]
     created: bool
     warnings: list[dict[str, str]] = field(default_factory=list)
+    mode: str = DatasetVersion.Mode.APPEND
+    rows_replaced: int = 0
+    rows_total: int = 0
 
 
-def same_bytes(dataset: Dataset | None, fingerprint: str) -> DatasetVersion | None:
-    """Return the version these bytes made before, if they did.
-
-    Parameters
-    ----------
-    dataset : Dataset or None
-        Where to look; None for one that isn't there yet.
-    fingerprint : str
-        Digest of the bytes.
-
-    Returns
-    -------
-    DatasetVersion or None
-        The version, or None if the bytes are new.
-    """
-    return DatasetVersion.objects.filter(dataset=dataset, fingerprint=fingerprint).first() if dataset else None
-
-
-def add_version(name: str, rows: RowSource, staged: Staging, beside: BesideRows, *, actor: str) -> IngestResult:
+def add_version(
+    name: str, rows: RowSource, staged: Staging, beside: BesideRows, change: Change, *, actor: str
+) -> IngestResult:
     """Write staged rows and record the version that holds them.
 
     A writer that dies leaves a quarantine nobody names and a table version nobody names: the next writer replaces the
@@ -80,6 +75,8 @@ def add_version(name: str, rows: RowSource, staged: Staging, beside: BesideRows,
         The checked rows.
     beside : BesideRows
         What they were checked against, and what is written beside them.
+    change : Change
+        What they do to the rows that are there.
     actor : str
         Who asks.
 
@@ -89,49 +86,53 @@ def add_version(name: str, rows: RowSource, staged: Staging, beside: BesideRows,
 
     Raises
     ------
-    DatasetChangedError
-        If the dataset changed, so that the rows would have to be checked anew.
+    DatasetBusyError, DatasetChangedError
+        If others write for too long, or the dataset changed, so that the rows would have to be checked anew.
     """
-    with delta.one_writer(name):
+    with locks.one_writer(name):
         known = Dataset.objects.filter(name=name).first()
         # Another process may have brought the same bytes while these were being checked.
-        if seen := same_bytes(known, rows.fingerprint):
+        fingerprint, seen = change.applied(known, rows.fingerprint)
+        if seen:
             return as_result(seen, created=False)
-        last = DatasetVersion.objects.filter(dataset=known).order_by("-number").first() if known else None
+        last = known.versions.order_by("-number").first() if known else None
         check_unchanged(known, last, beside)
         if staged.rows_rejected:
             with staged_rows(staged.rejected_path) as rejected:
-                delta.put_in_quarantine(name, rows.fingerprint, rejected)
-        with staged_rows(staged.valid_path) as valid:
-            about = {"fingerprint": rows.fingerprint, "actor": actor}
-            version = delta.append(name, valid, after=last.delta_version if last else None, about=about)
-        return as_result(_record(name, rows, staged, beside, delta_version=version, actor=actor), created=True)
+                delta.put_in_quarantine(name, fingerprint, rejected)
+        written = write_rows(name, known, staged, change, about={"fingerprint": fingerprint, "actor": actor})
+        fields = {"fingerprint": fingerprint, "mode": change.mode, "source": rows.label, "actor": actor}
+        return as_result(_record(name, known, staged, beside, written, fields), created=True)
 
 
 def _record(
-    name: str, rows: RowSource, staged: Staging, beside: BesideRows, *, delta_version: int, actor: str
+    name: str, known: Dataset | None, staged: Staging, beside: BesideRows, written: Written, fields: dict[str, str]
 ) -> DatasetVersion:
     with transaction.atomic(durable=True):
-        fields = beside.contract.dataset_fields()
-        dataset, created = Dataset.objects.select_for_update().get_or_create(name=name, defaults=fields)
+        wanted = beside.contract.dataset_fields()
+        dataset, created = Dataset.objects.select_for_update().get_or_create(name=name, defaults=wanted)
+        # The lock was lost, or somebody wrote without it: these rows were put on a table that is not the newest.
+        if created == bool(known) or (known and dataset.delta_head != known.delta_head):
+            raise DatasetChangedError(f"somebody else wrote to {name!r} meanwhile; ask again", dataset=name)
         last = dataset.versions.order_by("-number").first()
+        dataset.delta_head, dataset.partition_by = written.delta_version, written.span
+        dataset.save(update_fields=["delta_head", "partition_by"])
         version = DatasetVersion.objects.create(
             dataset=dataset,
             number=last.number + 1 if last else 1,
-            delta_version=delta_version,
-            fingerprint=rows.fingerprint,
+            delta_version=written.delta_version,
             rows_valid=staged.rows_valid,
             rows_rejected=staged.rows_rejected,
-            rows_total=(last.rows_total if last else 0) + staged.rows_valid,
+            rows_replaced=written.rows_replaced,
+            rows_total=written.rows_total,
             reasons=dict(staged.reasons),
             first_event_at=staged.first_event_at,
             last_event_at=staged.last_event_at,
-            source=rows.label,
             contract_number=beside.contract.number,
             warnings=[rule.as_dict() for rule in beside.warnings],
-            actor=actor,
+            **fields,
         )
-        write_beside(version, beside, created=created, actor=actor)
+        write_beside(version, beside, created=created, actor=version.actor)
         return version
 
 
@@ -160,10 +161,15 @@ def as_result(version: DatasetVersion, *, created: bool) -> IngestResult:
         reasons=version.reasons,
         created=created,
         warnings=version.warnings,
+        mode=version.mode,
+        rows_replaced=version.rows_replaced,
+        rows_total=version.rows_total,
     )
 
 
-def preview(name: str, known: Dataset | None, staged: Staging, warnings: Sequence[BrokenRule] = ()) -> IngestResult:
+def preview(
+    name: str, known: Dataset | None, staged: Staging, change: Change, warnings: Sequence[BrokenRule] = ()
+) -> IngestResult:
     """Return what staged rows would add.
 
     Parameters
@@ -174,6 +180,8 @@ def preview(name: str, known: Dataset | None, staged: Staging, warnings: Sequenc
         The dataset, if it is there.
     staged : Staging
         Rows that were checked and not written.
+    change : Change
+        What they would do to the rows that are there.
     warnings : sequence of BrokenRule
         Rules of the dataset they break.
 
@@ -183,6 +191,7 @@ def preview(name: str, known: Dataset | None, staged: Staging, warnings: Sequenc
         What an ingestion would answer.
     """
     last = known.versions.order_by("-number").first() if known else None
+    replaced = rows_to_replace(known, staged, change)
     return IngestResult(
         dataset=name,
         version=last.number + 1 if last else 1,
@@ -193,4 +202,7 @@ def preview(name: str, known: Dataset | None, staged: Staging, warnings: Sequenc
         reasons=dict(staged.reasons),
         created=False,
         warnings=[rule.as_dict() for rule in warnings],
+        mode=change.mode,
+        rows_replaced=replaced,
+        rows_total=(last.rows_total if last else 0) - replaced + staged.rows_valid,
     )

@@ -1,6 +1,6 @@
 """Check rows against a contract, and what they show against its rules for the whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -22,7 +22,9 @@ from features.models import DatasetVersion
 
 
 @contextmanager
-def checked_rows(rows: RowSource, contract: Contract, last: DatasetVersion | None) -> Iterator[Staging]:
+def checked_rows(
+    rows: RowSource, contract: Contract, last: DatasetVersion | None, *, key: Sequence[str] = ()
+) -> Iterator[Staging]:
     """Give the rows, checked and staged on disk, until the block ends.
 
     Whether a value is unique is known only once all rows have been seen: where some are not, the rows are read again,
@@ -36,6 +38,8 @@ def checked_rows(rows: RowSource, contract: Contract, last: DatasetVersion | Non
         What they must meet.
     last : DatasetVersion or None
         The newest version of their dataset, whose values count where a column is unique.
+    key : sequence of str
+        Columns by which these rows take the place of those, whose values then don't count.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def checked_rows(rows: RowSource, contract: Contract, last: DatasetVersion | Non
     with staging(contract.columns, rows.fingerprint) as staged:
         _stage(rows, contract, staged, {})
         stored = stored_rows(last.dataset.name, last.delta_version) if last and staged.unique else None
-        repeated = repeated_rows(staged, stored)
+        repeated = repeated_rows(staged, stored, key)
         if not repeated:
             yield staged
             return

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from django.db import IntegrityError
 
-from features.actions.add_version import IngestResult, add_version, same_bytes
+from features.actions.add_version import IngestResult, add_version
 from features.actions.beside_rows import BesideRows, beside_rows
+from features.actions.changes import APPENDED
 from features.actions.check_rows import checked_rows
 from features.actions.contract import agreed_contract
 from features.adapters.mended_files import MendedRows
@@ -80,7 +81,7 @@ def fix_quarantined(
     rows = MendedRows(Path(file), dataset, [column.name for column in contract.columns])
     report(5, "finding the refused rows")
     references = rows.references
-    if seen := same_bytes(known, rows.fingerprint):
+    if seen := APPENDED.applied(known, rows.fingerprint)[1]:
         return _result(dataset, seen.number, len(references), seen.rows_valid, Counter(), created=False)
     reasons = _leave_out(rows, known)
     last = known.versions.order_by("-number").first()
@@ -108,7 +109,7 @@ def _leave_out(rows: MendedRows, dataset: Dataset) -> Counter[str]:
 
 def _taken(rows: MendedRows, staged: Staging, beside: BesideRows, dataset: str, actor: str) -> IngestResult:
     try:
-        return add_version(dataset, rows, staged, beside, actor=actor)
+        return add_version(dataset, rows, staged, beside, APPENDED, actor=actor)
     except IntegrityError as error:
         raise DatasetChangedError(f"somebody else fixed rows of {rows.label} meanwhile; ask again") from error
 

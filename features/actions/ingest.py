@@ -9,8 +9,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from features.actions.add_version import IngestResult, add_version, as_result, preview, same_bytes
+from features.actions.add_version import IngestResult, add_version, as_result, preview
 from features.actions.beside_rows import beside_rows
+from features.actions.changes import Mode, agreed_change
 from features.actions.check_rows import check_rules, check_share, checked_rows
 from features.actions.contract import agreed_contract
 from features.adapters.disk import room_on_disk
@@ -34,6 +35,8 @@ def ingest(
     schema: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     max_rejected: float | None = None,
     source: str | None = None,
+    mode: str = "append",
+    key: Sequence[str] = (),
     dry_run: bool = False,
     now: datetime | None = None,
     report: Report = silent,
@@ -42,8 +45,8 @@ def ingest(
 
     Parameters
     ----------
-    dataset, actor : str
-        Name, made by the first ingestion; and who asks.
+    dataset, actor, source : str
+        Name, made by the first ingestion; who asks; and where the rows are from, by default the file names.
     files : sequence of path
         CSV, Parquet or JSON Lines, plain or packed, or folders of them, with the same columns.
     read : ReadOptions, optional
@@ -52,12 +55,10 @@ def ingest(
         What columns are for, and the contract where it is not to be inferred; they must agree with what is stored.
     max_rejected : float, optional
         Share of faulty rows allowed, 0 to 1; by default the dataset's, then the installation's.
-    source, report : str, Report, optional
-        Where the rows are from, for people (by default the file names); told how far it is.
-    dry_run : bool
-        Check all and write nothing.
-    now : datetime, optional
-        Against which freshness is measured; by default the clock.
+    mode, key : str, sequence of str
+        append, replace or upsert; and columns an upsert matches by, by default the entity and the timestamp.
+    dry_run, now, report : bool, datetime, Report
+        Check all and write nothing; what freshness is measured against, by default the clock; and told how far it is.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def ingest(
         Of many kinds: files, rows or rules are not what they must be, or there is no room. Nothing is written.
     """
     report(0, READING)
-    wanted = Wanted(roles=roles or ColumnRoles(), schema=schema, max_rejected=max_rejected, dry_run=dry_run, now=now)
+    wanted = Wanted(roles or ColumnRoles(), schema, max_rejected, dry_run, now, mode, tuple(key))
     paths, told = [Path(file) for file in files], partial(_told, report)
     with room_on_disk(dataset), opened_files(paths, read or ReadOptions(), source, told) as rows:
         return _ingest(dataset, rows, wanted, actor=actor, report=report)
@@ -122,7 +123,7 @@ def ingest_synthetic(
         return _ingest(dataset, made, wanted, actor=actor, report=report)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What the caller asks of the rows."""
 
@@ -131,6 +132,8 @@ class Wanted:
     max_rejected: float | None
     dry_run: bool
     now: datetime | None = None
+    mode: str = "append"
+    key: tuple[str, ...] = ()
 
 
 def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: Report) -> IngestResult:
@@ -140,16 +143,20 @@ def _ingest(name: str, rows: RowSource, wanted: Wanted, *, actor: str, report: R
     told = Told(rows, lambda share: report(10 + int(15 * share), AGREEING))
     contract = agreed_contract(name, known, told, wanted.roles, wanted.schema)
     check_columns(rows.label, found, contract.columns, ragged=rows.ragged)
-    if seen := same_bytes(known, rows.fingerprint):
+    change = agreed_change(wanted.mode, wanted.key, contract.columns)
+    _, seen = change.applied(known, rows.fingerprint)
+    if seen:
         return as_result(seen, created=False)
     last = known.versions.order_by("-number").first() if known else None
+    # What is replaced is not compared with.
+    before = last if change.mode != Mode.REPLACE else None
     reading = Told(rows, lambda share: report(25 + int(50 * share), CHECKING))
-    with checked_rows(reading, contract, last) as staged:
+    with checked_rows(reading, contract, before, key=change.key) as staged:
         check_share(rows.label, staged, contract, wanted.max_rejected)
-        warnings = check_rules(rows.label, staged, contract, last, wanted.now or timezone.now())
+        warnings = check_rules(rows.label, staged, contract, before, wanted.now or timezone.now())
         if wanted.dry_run:
-            return preview(name, known, staged, warnings)
+            return preview(name, known, staged, change, warnings)
         report(77, "profiling the rows")
         beside = beside_rows(contract, staged, last, warnings=warnings)
         report(80, "writing the rows")
-        return add_version(name, rows, staged, beside, actor=actor)
+        return add_version(name, rows, staged, beside, change, actor=actor)

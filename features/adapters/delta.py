@@ -1,100 +1,204 @@
 """The Delta tables of a dataset: its valid rows, and its quarantine."""
 
-import fcntl
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 
-from features.ground.paths import var_path
+from features.adapters.storage import Place, place
+from features.errors import VersionPrunedError
+from features.ground.steps import step
+from features.models import Dataset, DatasetVersion
 
 REASON = pa.struct([("column", pa.string()), ("rule", pa.string()), ("value", pa.string())])
 QUARANTINE = pa.schema(
     [("fingerprint", pa.string()), ("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(REASON))]
 )
+# The log tells what each version is made of: it stays as long as the table, and `prune` alone decides what is read.
+KEEP_LOG = PostCommitHookProperties(cleanup_expired_logs=False)
+TICK = timedelta(milliseconds=1)
 
 
-def table_path(dataset: str) -> Path:
-    """Return the folder of a dataset's Delta table."""
-    return var_path("datasets", dataset, "table")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableFile:
+    """One Parquet file of a version of a dataset's table.
+
+    Parameters
+    ----------
+    path : str
+        A path of this machine, or `s3://bucket/…`.
+    rows, size : int
+        Rows, and bytes.
+    first_event_at, last_event_at : datetime or None
+        No row of it happened before or after; None where the dataset has no times.
+    """
+
+    path: str
+    rows: int
+    size: int
+    first_event_at: datetime | None
+    last_event_at: datetime | None
 
 
-def quarantine_path(dataset: str) -> Path:
-    """Return the folder of a dataset's quarantine table."""
-    return var_path("datasets", dataset, "quarantine")
+def table_place(dataset: str) -> Place:
+    """Return where a dataset's Delta table is."""
+    return place("datasets", dataset, "table")
 
 
-@contextmanager
-def one_writer(dataset: str) -> Iterator[None]:
-    """Let one process at a time add to a dataset's tables and rows; the lock dies with its holder."""
-    with var_path("datasets", dataset, ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def quarantine_place(dataset: str) -> Place:
+    """Return where a dataset's quarantine table is."""
+    return place("datasets", dataset, "quarantine")
 
 
-def append(dataset: str, rows: pa.RecordBatchReader, *, after: int | None, about: Mapping[str, str]) -> int:
-    """Append rows in one commit and return the table's new version.
+def put_in_quarantine(dataset: str, fingerprint: str, rows: pa.RecordBatchReader) -> None:
+    """Store the refused rows of one ingestion in one commit, in the place of any with the same fingerprint."""
+    where = quarantine_place(dataset)
+    about = CommitProperties(custom_metadata={"fingerprint": fingerprint})
+    predicate = f"fingerprint = '{fingerprint}'" if where.is_table() else None
+    step("commit of the quarantine")
+    with where.reached():
+        write_deltalake(  # type: ignore[call-overload]  # the overloads know a mode only by its literal
+            where.uri,
+            _named(rows, fingerprint),
+            mode="overwrite" if predicate else "error",
+            predicate=predicate,
+            partition_by=["fingerprint"],
+            storage_options=where.options,
+            commit_properties=about,
+            post_commithook_properties=KEEP_LOG,
+        )
+
+
+def _named(rows: pa.RecordBatchReader, fingerprint: str) -> pa.RecordBatchReader:
+    """Name the ingestion the rows belong to; it may have got its name after they were checked."""
+
+    def named() -> Iterator[pa.RecordBatch]:
+        for batch in rows:
+            name = pa.repeat(pa.scalar(fingerprint, pa.string()), batch.num_rows)
+            yield batch.set_column(0, QUARANTINE.field(0), name)
+
+    return pa.RecordBatchReader.from_batches(QUARANTINE, named())
+
+
+def table_files(
+    dataset: str, version: int, *, since: datetime | None = None, until: datetime | None = None
+) -> list[TableFile]:
+    """Return the files of a version of a dataset's table, oldest first, those left out that hold no row of a span.
 
     Parameters
     ----------
     dataset : str
         The dataset's name.
-    rows : RecordBatchReader
-        The rows.
-    after : int or None
-        The last version that a row of the database names; anything later was left by a writer that died before it
-        could say so, and is undone. None: no version counts.
-    about : mapping of str to str
-        Kept with the commit.
+    version : int
+        Version of its Delta table.
+    since, until : datetime, optional
+        Files whose rows all happened before `since`, or at `until` and later, are left out.
+
+    Raises
+    ------
+    VersionPrunedError
+        If the version's files have been removed.
     """
-    path = table_path(dataset)
-    _rewind(path, after)
-    write_deltalake(str(path), rows, mode="append", commit_properties=CommitProperties(custom_metadata=dict(about)))
-    return DeltaTable(str(path)).version()
+    named = Dataset.objects.named(dataset)
+    pruned = DatasetVersion.objects.filter(dataset=named, delta_version=version, pruned_at__isnull=False).first()
+    if pruned is not None:
+        text = f"{pruned} is older than its retention, its rows were removed on {pruned.pruned_at:%Y-%m-%d}"
+        raise VersionPrunedError(f"{text}; `datasets {dataset}` shows what can be read", dataset=dataset)
+    where = table_place(dataset)
+    files = files_of(where, where.table(version), named.timestamp_column)
+    return [file for file in files if _may_hold(file, since, until)]
 
 
-def _rewind(path: Path, after: int | None) -> None:
-    if not DeltaTable.is_deltatable(str(path)):
-        return
-    if after is None:
-        shutil.rmtree(path)
-        return
-    table = DeltaTable(str(path))
-    if table.version() != after:
-        table.restore(after)
+def files_of(where: Place, table: DeltaTable, time_column: str) -> list[TableFile]:
+    """Return the files of an open table, oldest first."""
+    added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    added.sort(key=lambda one: (one["modification_time"], one["path"]))
+    return [
+        TableFile(
+            path=f"{where.uri}/{one['path']}",
+            rows=one["num_records"],
+            size=one["size_bytes"],
+            first_event_at=one.get(f"min.{time_column}"),
+            # The log keeps milliseconds and drops what is below.
+            last_event_at=latest + TICK if (latest := one.get(f"max.{time_column}")) else None,
+        )
+        for one in added
+    ]
 
 
-def put_in_quarantine(dataset: str, fingerprint: str, rows: pa.RecordBatchReader) -> None:
-    """Store the refused rows of one ingestion in one commit, in the place of any with the same fingerprint."""
-    path = str(quarantine_path(dataset))
-    about = CommitProperties(custom_metadata={"fingerprint": fingerprint})
-    if DeltaTable.is_deltatable(path):
-        predicate = f"fingerprint = '{fingerprint}'"
-        write_deltalake(path, rows, mode="overwrite", predicate=predicate, commit_properties=about)
-    else:
-        write_deltalake(path, rows, partition_by=["fingerprint"], commit_properties=about)
+def _may_hold(file: TableFile, since: datetime | None, until: datetime | None) -> bool:
+    too_old = since is not None and file.last_event_at is not None and file.last_event_at < since
+    too_new = until is not None and file.first_event_at is not None and file.first_event_at >= until
+    return not too_old and not too_new
 
 
-def read_table(dataset: str, version: int, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return a dataset's rows at a version of its Delta table, oldest commit first."""
-    path = table_path(dataset)
-    added = pa.table(DeltaTable(str(path), version=version).get_add_actions(flatten=True))
-    files = sorted(zip(added["modification_time"].to_pylist(), added["path"].to_pylist(), strict=True))
-    names = [str(path / name) for _, name in files]
-    return pads.dataset(names, format="parquet").to_table(columns=list(columns) if columns is not None else None)
+def parquet(where: Place, table: DeltaTable, names: Sequence[str]) -> pads.Dataset:
+    """Return files of an open table as one Arrow dataset, without the column it is cut by."""
+    cut_by = table.metadata().partition_columns
+    own = pa.schema([field for field in pa.schema(table.schema().to_arrow()) if field.name not in cut_by])
+    paths = [f"{where.path}/{name}" for name in names]
+    return pads.dataset(paths, schema=own, format="parquet", filesystem=where.filesystem)
+
+
+def open_version(
+    dataset: str, version: int, *, since: datetime | None = None, until: datetime | None = None
+) -> tuple[DeltaTable, pads.Dataset]:
+    """Open a version of a dataset's table, and its rows to scan; files outside the span are not part of them."""
+    where = table_place(dataset)
+    table = where.table(version)
+    files = table_files(dataset, version, since=since, until=until)
+    return table, parquet(where, table, [file.path.removeprefix(f"{where.uri}/") for file in files])
+
+
+def read_table(
+    dataset: str,
+    version: int,
+    columns: Sequence[str] | None = None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> pa.Table:
+    """Return a dataset's rows at a version of its Delta table, oldest commit first.
+
+    Parameters
+    ----------
+    dataset : str
+        The dataset's name.
+    version : int
+        Version of its Delta table.
+    columns : sequence of str, optional
+        Only these, in this order.
+    since, until : datetime, optional
+        Only rows that happened at `since` or later, and before `until`; the dataset must have a timestamp.
+    """
+    wanted = None
+    if since is not None or until is not None:
+        at = pc.field(Dataset.objects.named(dataset).timestamp_column)
+        kind = pa.timestamp("us", tz="UTC")
+        first = pa.scalar(since or datetime.min.replace(tzinfo=UTC), kind)
+        wanted = at >= first if until is None else (at >= first) & (at < pa.scalar(until, kind))
+    names = list(columns) if columns is not None else None
+    _, rows = open_version(dataset, version, since=since, until=until)
+    with table_place(dataset).reached():
+        return rows.to_table(columns=names, filter=wanted)
 
 
 def read_quarantine(dataset: str, fingerprint: str) -> list[dict[str, Any]]:
     """Return the refused rows of one ingestion: row, raw and reasons, in the order of the source."""
-    path = str(quarantine_path(dataset))
-    if not DeltaTable.is_deltatable(path):
+    where = quarantine_place(dataset)
+    if not where.is_table():
         return []
-    wanted = pads.field("fingerprint") == fingerprint
-    table = DeltaTable(path).to_pyarrow_dataset().to_table(filter=wanted, columns=["row", "raw", "reasons"])
-    rows: list[dict[str, Any]] = table.sort_by("row").to_pylist()
+    files = pa.table(where.table().get_add_actions(flatten=True)).to_pylist()
+    paths = [f"{where.path}/{one['path']}" for one in files if one["partition.fingerprint"] == fingerprint]
+    if not paths:
+        return []
+    own = pa.schema([field for field in QUARANTINE if field.name != "fingerprint"])
+    with where.reached():
+        found = pads.dataset(paths, schema=own, format="parquet", filesystem=where.filesystem).to_table()
+    rows: list[dict[str, Any]] = found.sort_by("row").to_pylist()
     return rows

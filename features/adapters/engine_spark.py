@@ -41,11 +41,13 @@ class SparkEngine:
 
     def frame(self, table: pa.Table) -> nw.LazyFrame[Any]:
         """Return a table of this process as a lazy frame."""
-        return nw.from_native(self.session.createDataFrame(table)).lazy()
+        frame: nw.LazyFrame[Any] = nw.from_native(self.session.createDataFrame(table)).lazy()
+        return frame
 
     def scan(self, data: pads.Dataset, columns: Sequence[str]) -> nw.LazyFrame[Any]:
         """Return columns of Parquet files as a lazy frame."""
-        return nw.from_native(self._read(data)).lazy().select(*columns)
+        frame: nw.LazyFrame[Any] = nw.from_native(self._read(data)).lazy()
+        return frame.select(*columns)
 
     def _read(self, data: pads.Dataset) -> DataFrame:
         files = local_files(data)

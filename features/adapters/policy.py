@@ -21,3 +21,9 @@ def file_limits() -> Limits:
     """Return how much an ingested file may hold."""
     config = settings.CONFIG.features
     return Limits(max_ratio=config.max_ratio, max_bytes=config.max_unpacked_mb << 20, max_cells=config.max_cells)
+
+
+def keep_versions_days() -> int:
+    """Return how many days an old version stays readable where the dataset says nothing."""
+    days: int = settings.CONFIG.features.keep_versions_days
+    return days

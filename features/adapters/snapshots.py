@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.adapters.storage import Place, place
 from features.core.fingerprint import table_digest
 from features.errors import SnapshotDamagedError
 from features.ground.files import fsync_folder
@@ -27,14 +28,32 @@ def snapshot_path(fingerprint: str) -> str:
 
 
 def store_rows(table: pa.Table, fingerprint: str, columns: Sequence[dict[str, Any]]) -> str:
-    """Write rows below the run-time folder, read-only, and return where.
+    """Write rows where snapshots are kept, read-only, and return where.
 
     Nothing is written where they are already; a file of that name that holds anything else is replaced.
     """
-    folder = var_path("snapshots", fingerprint)
-    where = snapshot_path(fingerprint)
-    if _holds(folder / FILE, fingerprint, columns):
-        return where
+    target = place("snapshots", fingerprint)
+    if _holds(target, fingerprint, columns):
+        _touch(target)
+    elif target.is_local:
+        _store(table, Path(target.path))
+    else:
+        with tempfile.TemporaryDirectory(prefix="snapshot-", dir=var_path("staging", "x").parent) as folder:
+            _write(table, Path(folder) / FILE)
+            step("upload of the snapshot")
+            # An object appears whole or not at all.
+            target.upload(Path(folder) / FILE, FILE)
+    return snapshot_path(fingerprint)
+
+
+def _touch(target: Place) -> None:
+    if target.is_local:
+        # Whoever looks for what nobody names must see that somebody is about to.
+        os.utime(Path(target.path) / FILE)
+
+
+def _store(table: pa.Table, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
     try:
         _write(table, temporary / FILE)
@@ -43,7 +62,6 @@ def store_rows(table: pa.Table, fingerprint: str, columns: Sequence[dict[str, An
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     fsync_folder(folder.parent)
-    return where
 
 
 def _write(table: pa.Table, path: Path) -> None:
@@ -67,11 +85,16 @@ def _move(temporary: Path, folder: Path) -> None:
         temporary.rmdir()
 
 
-def _holds(path: Path, fingerprint: str, columns: Sequence[dict[str, Any]]) -> bool:
+def _holds(where: Place, fingerprint: str, columns: Sequence[dict[str, Any]]) -> bool:
     try:
-        return table_digest(pq.read_table(path), columns) == fingerprint
+        return where.has(FILE) and table_digest(_read(where, FILE), columns) == fingerprint
     except (pa.ArrowException, OSError):
         return False
+
+
+def _read(where: Place, file: str) -> pa.Table:
+    with where.reached():
+        return pq.read_table(f"{where.path}/{file}", filesystem=where.filesystem, partitioning=None)
 
 
 def is_intact(snapshot: FeatureSnapshot) -> bool:
@@ -91,11 +114,12 @@ def read_snapshot(snapshot: FeatureSnapshot) -> pa.Table:
     SnapshotDamagedError
         If the file is gone, can't be read, or holds other rows.
     """
-    path = var_path(*snapshot.path.split("/")) if snapshot.path else None
-    if path is None or not path.is_file():
+    *folders, file = snapshot.path.split("/")
+    where = place(*folders) if snapshot.path else None
+    if where is None or not where.has(file):
         raise SnapshotDamagedError(f"snapshot {snapshot.name!r} has no rows on disk", snapshot=snapshot.pk)
     try:
-        table = pq.read_table(path)
+        table = _read(where, file)
     except (pa.ArrowInvalid, OSError) as error:
         raise SnapshotDamagedError(
             f"snapshot {snapshot.name!r} can't be read: {error}", snapshot=snapshot.pk

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-from deltalake import DeltaTable
 
-from features.adapters.delta import table_path
+from features.adapters.delta import open_version
 from features.core.aggregations import Aggregation
 from features.core.grid import Span
 from features.core.measures import SUMMED
@@ -37,7 +36,7 @@ class Source:
 
 def source_of(view: ViewDefinition, version: DatasetVersion) -> Source:
     """Return the files of a version and, from what its table keeps of each, the spans of the summed columns."""
-    table, data = _opened(version)
+    table, data = open_version(version.dataset.name, version.delta_version)
     kept = pa.table(table.get_add_actions(flatten=True))
     dtypes = version.dataset.dtypes()
     numbers = _summed(view.features)
@@ -50,11 +49,6 @@ def source_of(view: ViewDefinition, version: DatasetVersion) -> Source:
         rows=version.rows_total if rows is None else rows,
         spans={name: read[name] if span is None else span for name, span in spans.items()},
     )
-
-
-def _opened(version: DatasetVersion) -> tuple[DeltaTable, pads.Dataset]:
-    table = DeltaTable(str(table_path(version.dataset.name)), version=version.delta_version)
-    return table, pads.dataset(sorted(table.file_uris()), format="parquet")
 
 
 def _summed(features: Sequence[Aggregation]) -> list[str]:

@@ -137,6 +137,7 @@ def staging(columns: Sequence[Column], fingerprint: str) -> Iterator[Staging]:
 @contextmanager
 def staged_rows(path: Path) -> Iterator[pa.RecordBatchReader]:
     """Read a staged file batch by batch."""
+    # Not mapped: pages of a mapped file count as this process's memory for as long as nobody else wants it.
     with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
         batches = (file.get_batch(place) for place in range(file.num_record_batches))
         yield pa.RecordBatchReader.from_batches(file.schema, batches)

@@ -1,6 +1,5 @@
 """Which entities new rows or the passing of time can have changed, found without computing a value."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 
@@ -10,9 +9,10 @@ import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from features.adapters.delta import table_path
+from features.adapters.delta import open_version, parquet, table_place
 from features.core.schema import ARROW_TYPES
 from features.core.windows import ViewDefinition
+from features.errors import StorageUnavailableError
 from features.models import Dataset, DatasetVersion
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -25,8 +25,8 @@ def newest_moment(view: ViewDefinition, version: DatasetVersion, now: datetime) 
     """Return the moment from which all a version's rows count, or now, whichever is earlier."""
     event, known = _times(version.dataset)
     newest: int | None = None
-    table = pads.dataset(_files(version.dataset, version.delta_version), format="parquet")
-    for batch in table.to_batches(columns=list(dict.fromkeys((event, known))), filter=_complete(view, version.dataset)):
+    _, rows = open_version(version.dataset.name, version.delta_version)
+    for batch in rows.to_batches(columns=list(dict.fromkeys((event, known))), filter=_complete(view, version.dataset)):
         if batch.num_rows:
             # A row counts from the moment after it happened, and from the moment it is known.
             last = max(pc.max(batch[event].cast(pa.int64())).as_py() + 1, pc.max(batch[known].cast(pa.int64())).as_py())
@@ -42,12 +42,14 @@ def touched_by_rows(view: ViewDefinition, version: DatasetVersion, since: int) -
     anew without a new row only name more entities than needed.
     """
     dataset = version.dataset
+    where = table_place(dataset.name)
     try:
-        before = set(_files(dataset, since))
-    except DeltaError:
+        before = _files(where.table(since))
+    except (DeltaError, StorageUnavailableError):
         return None
-    added = [file for file in _files(dataset, version.delta_version) if file not in before]
-    return _entities(view, dataset, added, _complete(view, dataset))
+    table = where.table(version.delta_version)
+    added = sorted(_files(table) - before)
+    return _entities(view, dataset, parquet(where, table, added) if added else None, _complete(view, dataset))
 
 
 def touched_by_time(view: ViewDefinition, version: DatasetVersion, first: datetime, last: datetime) -> pa.Table:
@@ -59,7 +61,8 @@ def touched_by_time(view: ViewDefinition, version: DatasetVersion, first: dateti
     changes += [(event >= _time(low - window)) & (event < _time(high - window)) for window in windows]
     # What becomes known later still counts at neither moment.
     wanted = _complete(view, version.dataset) & (known <= _time(high)) & reduce(lambda one, other: one | other, changes)
-    return _entities(view, version.dataset, _files(version.dataset, version.delta_version), wanted)
+    _, rows = open_version(version.dataset.name, version.delta_version)
+    return _entities(view, version.dataset, rows, wanted)
 
 
 def micros(moment: datetime) -> int:
@@ -81,17 +84,17 @@ def _complete(view: ViewDefinition, dataset: Dataset) -> pads.Expression:
     return reduce(lambda one, other: one & other, fields)
 
 
-def _files(dataset: Dataset, delta_version: int) -> list[str]:
-    return list(DeltaTable(str(table_path(dataset.name)), version=delta_version).file_uris())
+def _files(table: DeltaTable) -> set[str]:
+    return set(pa.table(table.get_add_actions(flatten=True))["path"].to_pylist())
 
 
-def _entities(view: ViewDefinition, dataset: Dataset, files: Sequence[str], wanted: pads.Expression) -> pa.Table:
+def _entities(view: ViewDefinition, dataset: Dataset, rows: pads.Dataset | None, wanted: pads.Expression) -> pa.Table:
     names, dtypes = list(view.entity), dataset.dtypes()
     schema = pa.schema([(name, ARROW_TYPES[dtypes[name]]) for name in names])
     found = [schema.empty_table()]
-    if files:
+    if rows is not None:
         # Batch by batch, so that as much is held as there are entities, not as there are rows.
-        for batch in pads.dataset(list(files), format="parquet").to_batches(columns=names, filter=wanted):
+        for batch in rows.to_batches(columns=names, filter=wanted):
             found.append(pa.table(batch).cast(schema))
             if sum(part.num_rows for part in found[1:]) > HELD_ROWS:
                 found = [pa.concat_tables(found).group_by(names).aggregate([])]

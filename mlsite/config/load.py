@@ -17,7 +17,6 @@ from mlsite.config.schema import Config
 FOLDER = Path(__file__).resolve().parent
 ENVIRONMENTS = ("dev", "staging", "prod")
 EXIT_CONFIG = 78
-NOT_SUPPORTED = {"STORAGE_URL": "object storage is not supported yet, files are kept below VAR_DIR; unset it"}
 
 
 class ConfigError(Exception):
@@ -60,9 +59,6 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         On an unknown key, a value of the wrong type, or an unsafe value; the text names the key.
     """
     environ = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
-    for name, text in NOT_SUPPORTED.items():
-        if name in environ:
-            raise ConfigError(f"{name}: {text}")
     tree: dict[str, Any] = {}
     for file in _files(environ):
         _merge(tree, _read(file))

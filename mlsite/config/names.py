@@ -20,6 +20,7 @@ HONOURED: Mapping[str, str] = MappingProxyType(
         "SLACK_WEBHOOK": "alerts.slack_webhook",
         "DATABASE_URL": "database.url",
         "REDIS_URL": "redis.url",
+        "STORAGE_URL": "storage.url",
         "KAFKA_BOOTSTRAP_SERVERS": "streaming.kafka.bootstrap_servers",
     }
 )

@@ -11,7 +11,7 @@ DEFAULT_BEGINNINGS = ("change", "secret", "default", "django-insecure", "example
 
 def faults(config: Config) -> list[str]:
     """Return one line for each unsafe value, naming its key and never showing a secret."""
-    checks: list[Callable[[Config], Iterator[str]]] = [_files, _stores]
+    checks: list[Callable[[Config], Iterator[str]]] = [_files, _stores, _storage]
     if config.app_env != "dev":
         checks += [_secrets, _switches]
     return [fault for check in checks for fault in check(config)]
@@ -28,6 +28,11 @@ def _files(config: Config) -> Iterator[str]:
 def _stores(config: Config) -> Iterator[str]:
     if config.features.online_store == "redis" and not config.redis.url.get_secret_value():
         yield "features.online_store (FEATURES__ONLINE_STORE): redis needs redis.url (REDIS_URL), got none"
+
+
+def _storage(config: Config) -> Iterator[str]:
+    if config.storage.endpoint.get_secret_value().startswith("http:") and not config.storage.allow_http:
+        yield "storage.endpoint (STORAGE__ENDPOINT): has no TLS; use https, or turn storage.allow_http on"
 
 
 def _secrets(config: Config) -> Iterator[str]:

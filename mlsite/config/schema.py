@@ -48,6 +48,19 @@ def _targets(pairs: list[str]) -> list[str]:
     return pairs
 
 
+def _like(pattern: str, text: str) -> AfterValidator:
+    """Accept an empty value or one of this pattern, never repeating what came."""
+
+    def check(value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not re.fullmatch(pattern, value.get_secret_value()):
+            raise ValueError(text)
+        return value
+
+    return AfterValidator(check)
+
+
+BUCKET_OR_FOLDER = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*/?|file:///.+"
+SERVER = r"https?://[^/@?#\s]+/?"
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Role = Literal["admin", "promoter", "approver", "user", "readonly"]
 RatePattern = Field(pattern=r"^(off|\d+/(second|minute|hour|day|[smhd]))$")
@@ -186,6 +199,16 @@ class FeaturesConfig(Section):
     max_cells: int = Field(2_000_000_000, ge=1)
     online_store: Literal["database", "redis"] = "database"
     max_upload_mb: int = Field(1024, ge=1, le=1_048_576)
+    keep_versions_days: int = Field(90, ge=1)
+    lock_wait_s: float = Field(300, ge=0)
+
+
+class StorageConfig(Section):
+    # Hidden when it is refused: somebody may have put a key into it.
+    url: Annotated[SecretStr, _like(BUCKET_OR_FOLDER, "must be s3://BUCKET/PREFIX or file:///FOLDER")] = SecretStr("")
+    endpoint: Annotated[SecretStr, _like(SERVER, "must be https://HOST:PORT, and nothing else")] = SecretStr("")
+    region: str = Field("us-east-1", min_length=1)
+    allow_http: bool = False
 
 
 class LogsConfig(Section):
@@ -221,6 +244,7 @@ class Config(Section):
     events: EventsConfig = EventsConfig()
     audit: AuditConfig = AuditConfig()
     features: FeaturesConfig = FeaturesConfig()
+    storage: StorageConfig = StorageConfig()
     logs: LogsConfig = LogsConfig()
 
     def keys(self) -> dict[str, Any]:

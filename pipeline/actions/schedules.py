@@ -12,7 +12,7 @@ from django.db import transaction
 from features.ground.canonical import canonical_json
 from pipeline.actions.alerts import raise_alert
 from pipeline.actions.runs_enqueue import enqueue_run, refuse_unknown_kind
-from pipeline.adapters.beat import START_RUN, Schedule, interval_row, put_task, run_schedules
+from pipeline.adapters.beat import START_RUN, Schedule, add_task, interval_row, put_task, run_schedules
 from pipeline.adapters.clock import database_now
 from pipeline.errors import InvalidScheduleError, PipelineError
 
@@ -25,6 +25,8 @@ CHORES = {
     "apply due promotions": "pipeline.apply_due",
     "sign the audit": "pipeline.checkpoint_audit",
 }
+COMPACTION = "compact tables"
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,13 +38,18 @@ class DueResult:
 
 
 def ensure_schedules() -> None:
-    """Write the chores every installation has into the beat's table; safe to repeat."""
+    """Write the chores every installation has into the beat's table; safe to repeat.
+
+    Tables are compacted daily, unless somebody has changed that schedule or turned it off.
+    """
     seconds = max(1, round(settings.CONFIG.jobs.sweep_seconds))
     with transaction.atomic(durable=True):
         interval = interval_row(seconds)
         for name, task in CHORES.items():
             # A chore nobody took within its interval is stale: the next one does its work.
             put_task(name, task, interval=interval, queue="default", expire_seconds=seconds)
+        kwargs = json.dumps({"kind": "compact", "params": {}})
+        add_task(COMPACTION, START_RUN, interval=interval_row(DAY_S), kwargs=kwargs)
 
 
 def set_schedule(name: str, kind: str, params: Mapping[str, Any], *, every_s: int) -> None:

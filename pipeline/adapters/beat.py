@@ -76,3 +76,9 @@ def put_task(name: str, task: str, **fields: Mapping[str, Any] | Any) -> None:
     for key, value in wanted.items():
         setattr(row, key, value)
     row.save()
+
+
+def add_task(name: str, task: str, **fields: Mapping[str, Any] | Any) -> None:
+    """Write a row of the beat, unless there is one of this name, whatever it says."""
+    if not PeriodicTask.objects.filter(name=name).exists():
+        put_task(name, task, **fields)

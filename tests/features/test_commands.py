@@ -32,6 +32,7 @@ def test_ingest_prints_what_the_contract_says(ingested):
     assert ingested.keys() == {
         "dataset", "version", "fingerprint", "rows_read", "rows_valid", "rows_rejected", "reasons", "created",
         "warnings",
+        "mode", "rows_replaced", "rows_total",
     }  # fmt: skip
     assert (ingested["rows_valid"], ingested["created"]) == (5, True)
 

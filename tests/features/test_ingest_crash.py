@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from features.actions import add_version as storing
+from features.actions import changes
 from features.actions.ingest import ingest
-from features.adapters import delta
 from features.adapters.delta import read_quarantine, read_table
 from features.errors import DatasetChangedError
 from features.models import Dataset, DatasetVersion
@@ -59,7 +59,7 @@ def test_another_ingestion_does_not_take_over_rows_nobody_names(write, monkeypat
 def test_death_between_quarantine_and_table_leaves_no_version(write, monkeypatch):
     ingest("d", [write("1.csv", GOOD)], actor="test")
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "append", dying)
+        patch.setattr(changes, "commit", dying)
         with pytest.raises(DiedError):
             ingest("d", [write("2.csv", GOOD + "bad\n")], actor="test")
     assert DatasetVersion.objects.count() == 1
@@ -92,26 +92,26 @@ def test_many_at_once_make_each_version_once(write):
 
 
 def test_a_schema_that_changed_meanwhile_is_a_conflict(write, monkeypatch):
-    real = storing.delta.one_writer
+    real = storing.locks.one_writer
 
     def after_another(name):
         Dataset.objects.create(name=name, schema=[{"name": "y", "dtype": "number"}])
         return real(name)
 
-    monkeypatch.setattr(storing.delta, "one_writer", after_another)
+    monkeypatch.setattr(storing.locks, "one_writer", after_another)
     with pytest.raises(DatasetChangedError, match="changed while the rows were checked"):
         ingest("d", [write("d.csv", GOOD)], actor="test")
 
 
 def test_the_same_bytes_brought_meanwhile_make_one_version(write, monkeypatch):
     path = write("d.csv", GOOD)
-    real = storing.delta.one_writer
+    real = storing.locks.one_writer
 
     def after_another(name):
-        monkeypatch.setattr(storing.delta, "one_writer", real)
+        monkeypatch.setattr(storing.locks, "one_writer", real)
         ingest(name, [path], actor="other")
         return real(name)
 
-    monkeypatch.setattr(storing.delta, "one_writer", after_another)
+    monkeypatch.setattr(storing.locks, "one_writer", after_another)
     assert not ingest("d", [path], actor="test").created
     assert DatasetVersion.objects.get().actor == "other"

@@ -37,6 +37,7 @@ def test_overlay_changes_the_base():
 @pytest.mark.parametrize("name", sorted(HONOURED))
 def test_honoured_name_sets_its_key(name):
     other = {"DATABASE_URL": "sqlite:////tmp/x", "REDIS_URL": "redis://h", "SLACK_WEBHOOK": "https://h"}
+    other["STORAGE_URL"] = "s3://bucket/below"
     given = other.get(name, "4096" if name == "MAX_REQUEST_SIZE" else "7")
     found = HONOURED[name]
     config = load({name: given})
@@ -106,7 +107,9 @@ def test_foreign_variable_with_a_section_name_is_left_alone():
         ({"APP_ENV": "live"}, "app_env (APP_ENV): must be one of dev, staging, prod, got 'live'"),
         ({"SSL_CERT": "/none"}, "ssl_cert, ssl_key (SSL_CERT, SSL_KEY): give both or neither"),
         ({"SSL_CERT": "/none", "SSL_KEY": "/none"}, "ssl_cert (SSL_CERT): no file at /none"),
-        ({"STORAGE_URL": "s3://x"}, "STORAGE_URL: object storage is not supported yet"),
+        ({"STORAGE_URL": "ftp://x"}, "storage.url (STORAGE_URL, STORAGE__URL): must be s3://BUCKET/PREFIX"),
+        ({"STORAGE__ENDPOINT": "localhost:9000"}, "storage.endpoint (STORAGE__ENDPOINT): must be https://HOST:PORT"),
+        ({"STORAGE__ENDPOINT": "http://h:9000"}, "storage.endpoint (STORAGE__ENDPOINT): has no TLS"),
         ({"CONFIG_PATH": "/none.yaml"}, "CONFIG_PATH: can't read /none.yaml (No such file or directory)"),
         ({"SERVER__PORT__X": "1"}, "server.port (PORT, SERVER__PORT): Input should be a valid integer"),
     ],
@@ -124,7 +127,7 @@ def test_fault_names_its_key(environ, text):
         (b"a: [1\n", "is not YAML at line 2"),
         (b"\xff\xfe", "is not UTF-8 text"),
         (b"server: 5\n", "server: Input should be a valid dictionary"),
-        (b"storage: {url: x}\n", "storage: unknown key"),
+        (b"warehouse: {url: x}\n", "warehouse: unknown key"),
     ],
 )
 def test_faulty_file_is_named(content, text, tmp_path: Path):

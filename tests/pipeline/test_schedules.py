@@ -63,7 +63,7 @@ def test_chores_are_written_once() -> None:
     before = set(PeriodicTask.objects.values_list("pk", "date_changed"))
     ensure_schedules()
     assert set(PeriodicTask.objects.values_list("pk", "date_changed")) == before
-    assert set(PeriodicTask.objects.values_list("task", flat=True)) == set(CHORES.values())
+    assert set(PeriodicTask.objects.values_list("task", flat=True)) == {*CHORES.values(), "pipeline.start_run"}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -133,3 +133,13 @@ def test_unknown_kind_and_interval_are_refused() -> None:
         set_schedule("s", "dance", {}, every_s=60)
     with pytest.raises(InvalidScheduleError, match="at least 1 second, got 0"):
         set_schedule("s", "noop", {}, every_s=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_compaction_is_scheduled_once_and_can_be_turned_off() -> None:
+    ensure_schedules()
+    PeriodicTask.objects.filter(name="compact tables").update(enabled=False)
+    ensure_schedules()
+    schedule = PeriodicTask.objects.get(name="compact tables")
+    assert (schedule.enabled, schedule.interval.schedule.run_every.total_seconds()) == (False, 86_400)
+    assert json.loads(schedule.kwargs) == {"kind": "compact", "params": {}}

@@ -47,13 +47,19 @@ class Command(ActionCommand):
 def _dataset_lines(result: dict[str, Any]) -> list[str]:
     columns = [f"  {c['name']:<24}{c['dtype']:<11}{c['role']:<11}{_limits(c)}" for c in result["schema"]]
     versions = [
-        f"  @{v['version']:<4}{v['rows_valid']:>12,} valid{v['rows_rejected']:>10,} in quarantine  {v['source']}"
+        f"  @{v['version']:<4}{v['rows_valid']:>12,} valid{v['rows_rejected']:>10,} in quarantine  {_fate(v)}"
         + "".join(f"\n       {w['rule']}: {w['observed']}, allowed: {w['allowed']}" for w in v["warnings"])
         for v in result["versions"]
     ]
     contract = f"contract {result['contract']['number']}, {result['contract']['state']}"
     head = f"{result['name']}, {len(columns)} columns, {contract}; {result['quarantined']:,} rows wait in quarantine:"
     return [head, *columns, "versions:", *versions]
+
+
+def _fate(version: dict[str, Any]) -> str:
+    done = "" if version["mode"] == "append" else f"{version['mode']} of {version['rows_replaced']:,} rows, "
+    gone = "rows removed, " if version["pruned_at"] else ""
+    return f"{gone}{done}{version['source']}"
 
 
 def _limits(column: dict[str, Any]) -> str:
@@ -81,6 +87,7 @@ def _one(dataset: Dataset) -> dict[str, Any]:
 def _version(version: DatasetVersion) -> dict[str, Any]:
     names: tuple[str, ...] = ("fingerprint", "rows_valid", "rows_rejected", "rows_total", "reasons")
     names = (*names, "first_event_at", "last_event_at", "contract_number", "warnings", "source", "created_at")
+    names = (*names, "mode", "rows_replaced", "pruned_at")
     return {"version": version.number, **{name: getattr(version, name) for name in names}}
 
 

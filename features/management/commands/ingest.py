@@ -43,6 +43,19 @@ class Command(ActionCommand):
         parser.add_argument("--timezone", default="", metavar="ZONE", help="of times that name none")
         parser.add_argument("--schema", type=Path, metavar="FILE.yaml", help="the contract, instead of inferring it")
         parser.add_argument("--max-rejected", type=float, metavar="SHARE", help="share of faulty rows allowed")
+        parser.add_argument(
+            "--mode",
+            choices=("append", "replace", "upsert"),
+            default="append",
+            help="replace: the new rows are all there are; upsert: they take the place of those with the same key",
+        )
+        parser.add_argument(
+            "--key",
+            default=[],
+            action="append",
+            metavar="COL",
+            help="what upsert matches by (default: entity and time)",
+        )
         parser.add_argument("--synthetic", type=int, metavar="N", help="make N rows instead of reading files")
         parser.add_argument("--seed", type=int, default=0)
 
@@ -50,12 +63,15 @@ class Command(ActionCommand):
         made, files = options["synthetic"], options["files"]
         if (made is None) == (not files):
             raise CommandError("name files, or --synthetic N, and not both", returncode=2)
+        if made is not None and (options["mode"] != "append" or options["key"]):
+            raise CommandError("--synthetic rows are appended: --mode and --key are for files", returncode=2)
         common = {key: options[key] for key in ("actor", "dry_run")}
         common["schema"] = read_schema(options["schema"]) if options["schema"] else None
         with shown(f"ingest {options['dataset']}") as report:
             if made is not None:
                 return ingest_synthetic(options["dataset"], made, seed=options["seed"], report=report, **common)
             how = {"read": _read(options), "roles": _roles(options), "max_rejected": options["max_rejected"]}
+            how |= {"mode": options["mode"], "key": [name for text in options["key"] for name in _names(text)]}
             return ingest(options["dataset"], files, report=report, **how, **common)
 
 

@@ -2,16 +2,22 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
+from features.actions.mend_tables import mend_tables
 from features.ground.command import ActionCommand
 from mlsite.checkup import examine
 
 
 class Command(ActionCommand):
-    """Check config, database, migrations, broker, cache, storage, keys, clock and versions."""
+    """Check config, database, migrations, broker, cache, storage, tables, keys, clock and versions."""
 
     help = __doc__
+    writes = True
+
+    def arguments(self, parser: CommandParser) -> None:
+        text = "undo table versions nobody names, give up those that are gone, then check"
+        parser.add_argument("--mend", action="store_true", help=text)
 
     def handle(self, *args: Any, **options: Any) -> None:
         super().handle(*args, **options)
@@ -19,6 +25,8 @@ class Command(ActionCommand):
             raise CommandError(f"not well: {', '.join(failed)}", returncode=1)
 
     def act(self, **options: Any) -> dict[str, Any]:
+        if options["mend"]:
+            mend_tables(actor=options["actor"])
         self.found = examine()
         return {"checks": self.found}
 

@@ -1,0 +1,111 @@
+"""Versions of a dataset's Delta table: the newest that counts, what comes after it, and the next one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+
+from features.adapters.delta import KEEP_LOG, table_place
+from features.core.partitions import PARTITION
+from features.errors import TableLostError
+from features.ground.steps import step
+from features.models import Dataset
+
+# Each part that is open holds this much in memory at most; compaction makes larger files of the small ones.
+FILE_BYTES = 16 << 20
+ROW_GROUP = 65_536
+LOST = "bring its files back from a backup, or have `doctor --mend` give the lost versions up"
+
+
+def head(dataset: Dataset | None) -> int | None:
+    """Return the newest accounted version of a dataset's table; None where there is none."""
+    if dataset is None or dataset.delta_head is not None:
+        return dataset.delta_head if dataset else None
+    # From before heads were kept.
+    newest = dataset.versions.filter(pruned_at__isnull=True).order_by("-number").first()
+    return newest.delta_version if newest else None
+
+
+def open_at(dataset: str, after: int | None) -> DeltaTable | None:
+    """Open a dataset's table as the last accounted version left it.
+
+    Anything later was left by a writer that died before it could say so, and is undone. None: no version counts, and
+    none is left.
+
+    Raises
+    ------
+    TableLostError
+        If the table has no such version.
+    """
+    where = table_place(dataset)
+    if not where.is_table():
+        if after is not None:
+            raise TableLostError(f"the table of {dataset!r} is gone: {LOST}", dataset=dataset)
+        return None
+    if after is None:
+        step("removal of a table nobody names")
+        where.remove_all()
+        return None
+    table = where.table()
+    if table.version() < after:
+        text = f"the table of {dataset!r} ends at version {table.version()}, and {after} is recorded: {LOST}"
+        raise TableLostError(text, dataset=dataset)
+    if table.version() > after:
+        step("undoing of a version nobody names")
+        with where.reached():
+            table.restore(after, post_commithook_properties=KEEP_LOG)
+        table = where.table()
+    return table
+
+
+def commit(
+    dataset: str,
+    rows: pa.RecordBatchReader,
+    *,
+    mode: Literal["append", "overwrite"],
+    about: Mapping[str, str],
+    partitioned: bool,
+    parts: Sequence[str] | None = None,
+) -> int:
+    """Write rows in one commit and return the table's new version.
+
+    Parameters
+    ----------
+    dataset : str
+        The dataset's name.
+    rows : RecordBatchReader
+        The rows.
+    mode : str
+        append, or overwrite.
+    about : mapping of str to str
+        Kept with the commit.
+    partitioned : bool
+        Whether the table is cut by the rows' `__date` column.
+    parts : sequence of str, optional
+        Overwrite these parts alone, which must hold all the rows.
+    """
+    where = table_place(dataset)
+    step("commit of the table")
+    with where.reached():
+        write_deltalake(
+            where.uri,
+            rows,
+            mode=mode,  # type: ignore[arg-type]  # the overloads know a mode only by its literal
+            predicate=None if parts is None else _one_of(parts),
+            partition_by=[PARTITION] if partitioned else None,
+            storage_options=where.options,
+            target_file_size=FILE_BYTES,
+            writer_properties=WriterProperties(max_row_group_size=ROW_GROUP),
+            # Two writers at once are a lost lock: whoever comes second must not build on what it has not seen.
+            commit_properties=CommitProperties(custom_metadata=dict(about), max_commit_retries=0),
+            post_commithook_properties=KEEP_LOG,
+        )
+    step("table committed")
+    return where.table().version()
+
+
+def _one_of(parts: Sequence[str]) -> str:
+    # Years, months and days of our own making: nothing in them needs a quote.
+    names = ", ".join(f"'{part}'" for part in sorted(parts))
+    return f"{PARTITION} IN ({names})"
