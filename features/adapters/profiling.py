@@ -38,21 +38,20 @@ def profile_rows(path: Path, columns: Sequence[Column]) -> list[ColumnSummary]:
     with duck(**tables) as connection:
         for first in range(0, len(columns), COLUMNS_AT_ONCE):
             group = columns[first : first + COLUMNS_AT_ONCE]
-            facts = _facts(connection, group)
+            facts = _facts(connection, group, step)
             found += [_summary(column, facts, place, step) for place, column in enumerate(group)]
     return found
 
 
 def _sample(path: Path, names: list[str]) -> tuple[pa.Table, int]:
+    step, offset, taken = max(1, math.ceil(staged(path).count_rows() / EXACT_QUANTILES)), 0, []
     with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
         schema = pa.schema([file.schema.field(name) for name in names])
-        total = sum(file.get_batch(place).num_rows for place in range(file.num_record_batches))
-        step, offset, taken = max(1, math.ceil(total / EXACT_QUANTILES)), 0, []
         for place in range(file.num_record_batches):
-            batch = file.get_batch(place)
+            batch = file.get_batch(place).select(names)
             rows = np.arange(-offset % step, batch.num_rows, step)
             offset += batch.num_rows
-            taken.append(batch.select(names).take(pa.array(rows)))
+            taken.append(batch if step == 1 else batch.take(pa.array(rows)))
         return pa.Table.from_batches(taken, schema), step
 
 
@@ -61,59 +60,58 @@ def _one(connection: duckdb.DuckDBPyConnection, table: str, expressions: Sequenc
     return row  # type: ignore[no-any-return]
 
 
-def _facts(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Row:
+def _facts(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], step: int) -> Row:
     """Return all numbers about some columns, each under its name and the column's place."""
-    named = [(place, column, _number(column)) for place, column in enumerate(columns)]
+    named = [(place, column, quoted(column.name)) for place, column in enumerate(columns)]
     parts = ["count(*) as total"]
     for place, column, name in named:
         parts += [f"count({name}) as present{place}", f"approx_count_distinct({name}) as distinct{place}"]
         if not column.pii:
-            parts += [f"min({name}) as min{place}", f"max({name}) as max{place}"]
+            of = "epoch_us({})" if column.dtype == "timestamp" else "{}"
+            parts += [f"{of.format(f'{side}({name})')} as {side}{place}" for side in ("min", "max")]
         if column.dtype in ("integer", "number") and not column.pii:
-            parts += [f"{_bounded(f'avg({name})', name)} as mean{place}"]
-            parts += [f"{_bounded(f'stddev_samp({name}::double)', name)} as deviation{place}"]
+            parts += [f"avg({name}) as mean{place}", f"stddev_samp({name}::double) as deviation{place}"]
     facts = _one(connection, "rows", parts)
-    few = [place for place, _, _ in named if facts[f"distinct{place}"] <= EXACT_DISTINCT]
-    if few:
-        exact = [f"count(distinct {named[place][2]}) as distinct{place}" for place in few]
-        facts |= _one(connection, "rows", exact)
-    facts["few"] = set(few)
+    few = {place for place, _, _ in named if facts[f"distinct{place}"] <= EXACT_DISTINCT}
     shown = [(place, column, name) for place, column, name in named if not column.pii and facts[f"present{place}"]]
-    _add_quantiles(connection, facts, [each for each in shown if each[1].dtype in NUMBERS])
-    for place, column, name in shown:
-        if column.dtype not in NUMBERS and place in facts["few"]:
-            counted = (
-                connection.table("rows").filter(f"{name} is not null").aggregate(f"{name} as v, count(*) as n", name)
-            )
-            facts[f"top{place}"] = counted.order("n desc, v").limit(TOP).fetchall()
-    return facts
+    counted = {place for place, column, _ in shown if column.dtype not in NUMBERS} & few
+    if few - counted:
+        exact = [f"count(distinct {named[place][2]}) as distinct{place}" for place in sorted(few - counted)]
+        facts |= _one(connection, "rows", exact)
+    for place in counted:
+        facts |= _most_frequent(connection, named[place][2], place)
+    _add_quantiles(connection, facts, [each for each in shown if each[1].dtype in NUMBERS], step)
+    return facts | {"few": few}
 
 
-def _number(column: Column) -> str:
-    return f"epoch_us({quoted(column.name)})" if column.dtype == "timestamp" else quoted(column.name)
+def _most_frequent(connection: duckdb.DuckDBPyConnection, name: str, place: int) -> Row:
+    present = connection.table("rows").filter(f"{name} is not null")
+    groups = present.aggregate(f"{name} as v, count(*) as n", name).to_arrow_table()
+    top = groups.sort_by([("n", "descending"), ("v", "ascending")]).slice(0, TOP).to_pylist()
+    return {f"distinct{place}": groups.num_rows, f"top{place}": [(one["v"], one["n"]) for one in top]}
 
 
-def _bounded(function: str, name: str) -> str:
-    """Return a function of numbers whose sums and squares are numbers still; of others there is none to tell."""
-    return f"case when greatest(abs(min({name}::double)), abs(max({name}::double))) < 1e150 then {function} end"
+def _number(column: Column, name: str) -> str:
+    return f"epoch_us({name})" if column.dtype == "timestamp" else name
 
 
 def _add_quantiles(
-    connection: duckdb.DuckDBPyConnection, facts: Row, numbers: Sequence[tuple[int, Column, str]]
+    connection: duckdb.DuckDBPyConnection, facts: Row, numbers: Sequence[tuple[int, Column, str]], step: int
 ) -> None:
     if not numbers:
         return
-    shares = ", ".join(map(str, QUANTILES))
-    parts = [f"quantile_disc({name}, [{shares}]) as quantiles{place}" for place, _, name in numbers]
-    facts |= _one(connection, "sample", parts)
-    bins = []
+    shares, parts = ", ".join(map(str, QUANTILES)), []
     for place, column, name in numbers:
+        number = _number(column, name)
         edges = _edges(facts[f"min{place}"], facts[f"max{place}"], whole=column.dtype == "integer")
         facts[f"edges{place}"] = edges
         width, last = edges[1] / 2 - edges[0] / 2, len(edges) - 2
-        place_in = f"least({last}, floor(({name} / 2.0 - {edges[0] / 2!r}) / {width!r}))::int"
-        bins.append(f"histogram({place_in}) filter ({name} is not null) as bins{place}")
-    facts |= _one(connection, "rows", bins)
+        place_in = f"least({last}, floor(({number} / 2.0 - {edges[0] / 2!r}) / {width!r}))::int"
+        parts.append(f"quantile_disc({number}, [{shares}]) as quantiles{place}")
+        parts.append(f"histogram({place_in}) filter ({name} is not null) as bins{place}")
+    facts |= _one(connection, "sample", parts)
+    # Each row of the sample stands for as many as there are from one to the next.
+    facts |= {f"bins{place}": {key: n * step for key, n in facts[f"bins{place}"] or ()} for place, _, _ in numbers}
 
 
 def _edges(low: float, high: float, *, whole: bool) -> list[float]:
@@ -134,7 +132,7 @@ def _summary(column: Column, facts: Row, place: int, step: int) -> ColumnSummary
     least, greatest = facts.get(f"min{place}"), facts.get(f"max{place}")
     quantiles = facts.get(f"quantiles{place}")
     exact = place in facts["few"]
-    estimated = ([] if exact else ["distinct"]) + (["quantiles"] if step > 1 and quantiles else [])
+    estimated = ([] if exact else ["distinct"]) + (["quantiles", "counts"] if step > 1 and quantiles else [])
     histogram = _histogram(column, facts, place, present)
     return ColumnSummary(
         column=column.name,
@@ -153,7 +151,7 @@ def _summary(column: Column, facts: Row, place: int, step: int) -> ColumnSummary
 
 def _histogram(column: Column, facts: Row, place: int, present: int) -> dict[str, Any]:
     if edges := facts.get(f"edges{place}"):
-        counted = dict(facts[f"bins{place}"] or ())
+        counted = facts[f"bins{place}"]
         return {"edges": _told(column, edges), "counts": [counted.get(bin_, 0) for bin_ in range(len(edges) - 1)]}
     if (top := facts.get(f"top{place}")) is None:
         return {}
