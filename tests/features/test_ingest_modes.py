@@ -157,3 +157,13 @@ def test_table_is_cut_by_time_and_a_span_reads_the_files_it_needs(bring: Bring) 
     assert read_table("d", version, ["x"], until=datetime(2013, 3, 1, tzinfo=UTC))["x"].to_pylist() == [1, 2]
     assert read_table("d", version).column_names == ["who", "at", "known", "x"]
     assert sum(file.rows for file in table_files("d", version)) == 4
+
+
+def test_unique_values_of_rows_that_are_replaced_may_come_again(write: Callable[[str, str], Path]) -> None:
+    schema = [{"name": "k", "dtype": "integer"}, {"name": "mail", "dtype": "string", "unique": True}]
+    ingest("n", [write("1.csv", "k,mail\n1,a\n2,b\n")], actor="test", schema=schema)
+    more: dict[str, object] = {"actor": "test", "max_rejected": 0.9}
+    made = ingest("n", [write("2.csv", "k,mail\n1,a\n3,b\n4,c\n")], mode="upsert", key=["k"], **more)
+    # b belongs to a row that stays.
+    assert (made.rows_valid, made.rows_rejected, made.rows_replaced, made.rows_total) == (2, 1, 1, 3)
+    assert ingest("n", [write("3.csv", "k,mail\n9,a\n8,b\n")], mode="replace", **more).rows_rejected == 0
