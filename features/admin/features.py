@@ -1,20 +1,19 @@
 """Feature views, snapshots and online values in the console."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from features.adapters.online import stored_values
-from features.admin.contracts import words
 from features.admin.filters import MaterializedFilter
 from features.admin.lineage import snapshot_lineage
 from features.admin.panels import SHOWN, columns_table
 from features.admin.view_pages import view_panels
 from features.ground.console import ReadOnlyAdmin, ago, anchor, link, list_of, mono, number
 from features.ground.panels import Facts, Panel, Table
-from features.ground.unfold import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter, display
+from features.ground.unfold import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter, badge, display
 from features.models import FeatureSnapshot, FeatureView, OnlineFeature
 
 
@@ -91,17 +90,28 @@ class FeatureSnapshotAdmin(ReadOnlyAdmin):
 
 
 def leakage_table(obj: FeatureSnapshot) -> Table:
-    """Return what the leakage check found."""
-    found = obj.leakage.get("findings", obj.leakage) if isinstance(obj.leakage, dict) else obj.leakage
-    rows = (
-        [(words(name), words(value)) for name, value in found.items()]
-        if isinstance(found, dict)
-        else [(str(at), words(finding)) for at, finding in enumerate(found, 1)]
-    )
-    empty = (
-        "Nothing was found." if obj.kind == FeatureSnapshot.Kind.TRAINING else "Online values are not checked for it."
-    )
-    return Table(title="Leakage check", headers=("", "Finding"), rows=rows, empty=empty)
+    """Return what the leakage check found, and who took responsibility for what would have stopped it."""
+    rows = [
+        (
+            mono(finding.get("name", "–")),
+            finding_state(finding),
+            finding.get("text") or "–",
+            finding.get("reason") or "–",
+            finding.get("by") or "–",
+        )
+        for finding in obj.leakage.get("findings", ())
+    ]
+    trained = obj.kind == FeatureSnapshot.Kind.TRAINING
+    empty = "Nothing was found." if trained else "Online values are not checked for it."
+    headers = ("Finding", "State", "What", "Accepted because", "By")
+    return Table(title="Leakage check", headers=headers, rows=rows, empty=empty, wide=True)
+
+
+def finding_state(finding: Mapping[str, Any]) -> Any:
+    """Return whether a finding was accepted, or is only told."""
+    if finding.get("accepted"):
+        return badge("accepted", "warning")
+    return badge(str(finding.get("severity", "note")), "danger" if finding.get("severity") == "stop" else "")
 
 
 @admin.register(OnlineFeature)

@@ -178,3 +178,17 @@ def test_reading_the_data_writes_nothing(console: Client, flights: Dataset) -> N
             assert console.get(reverse(f"admin:features_dataset_{name}", args=[flights.pk])).status_code == 200
         assert console.get(reverse("admin:pipeline_run_upload")).status_code == 200
     assert not [sql for sql in statements if not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE"))]
+
+
+def test_snapshot_page_says_who_accepted_what_leaks(console: Client, console_site: dict[int, ModelVersion]) -> None:
+    found = {"name": "target_copy:fare", "severity": "stop", "text": "fare tells the target", "evidence": {}}
+    snapshot = FeatureSnapshot.objects.create(
+        name="fares",
+        dataset_version=DatasetVersion.objects.get(number=2),
+        fingerprint="7" * 64,
+        rows=1,
+        leakage={"findings": [{**found, "accepted": True, "reason": "Known before.", "by": "user:ada"}]},
+    )
+    shown = panel(page(console, snapshot), "Leakage check")
+    for words in ("target_copy:fare", "accepted", "fare tells the target", "Known before.", "user:ada"):
+        assert words in shown
