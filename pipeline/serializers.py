@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from features.adapters.read_options import ReadOptions
 from features.ground.errors import DomainError
+from features.models import DatasetVersion
 from pipeline.models import Run
 
 NAME = r"^[\w-]{1,100}\Z"
@@ -22,7 +23,7 @@ FILE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(csv|parquet)\Z")
 
 ROLE_FIELDS = ("target", "entity", "timestamp", "known_at", "ignore")
 READ_FIELDS = ("format", "delimiter", "quote", "encoding", "columns", "header", "na", "timezone")
-PLAIN_FIELDS = ("max_rejected",)
+PLAIN_FIELDS = ("max_rejected", "mode", "key")
 
 
 class Strict(serializers.Serializer[Any]):
@@ -128,6 +129,8 @@ class UploadOptions(Strict):
 
     filename = serializers.CharField(max_length=300, required=False, help_text="Names the format where it ends in one.")
     format = serializers.ChoiceField(choices=("csv", "parquet", "jsonl"), required=False)
+    mode = serializers.ChoiceField(choices=DatasetVersion.Mode.values, required=False)
+    key = names(COLUMN)
     delimiter = serializers.CharField(max_length=9, required=False, trim_whitespace=False)
     quote = serializers.CharField(max_length=4, required=False, trim_whitespace=False)
     encoding = serializers.CharField(max_length=40, required=False)

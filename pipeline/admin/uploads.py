@@ -20,7 +20,8 @@ from pipeline.adapters.uploads import max_bytes
 from pipeline.serializers import UploadOptions
 
 ACCEPTED = ".csv,.txt,.tsv,.parquet,.pq,.jsonl,.ndjson,.gz,.zst,.zip"
-LISTS = ("entity", "ignore")
+LISTS = ("entity", "ignore", "key")
+MODES = (("", "they stay"), ("replace", "all are replaced"), ("upsert", "those with the same key are replaced"))
 FORMATS = (("", "as the file's name says"), ("csv", "CSV"), ("parquet", "Parquet"), ("jsonl", "JSON Lines"))
 
 
@@ -43,6 +44,8 @@ class UploadForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(attrs={"list": "datasets", "autocomplete": "off"}),
     )
     format = forms.ChoiceField(label="Format", choices=FORMATS, required=False, widget=UnfoldAdminSelectWidget)
+    mode = forms.ChoiceField(label="Rows there are", choices=MODES, required=False, widget=UnfoldAdminSelectWidget)
+    key = text("Key columns", "Of rows to replace, separated by commas; by default entity and time.")
     delimiter = text("Delimiter", "Of a CSV file: a sign, or tab, semicolon, bar; by default a comma.")
     encoding = text("Encoding", "Such as latin-1; by default UTF-8.")
     timezone = text("Zone of times that name none", "Such as America/New_York; without it they are refused.")

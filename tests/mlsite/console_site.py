@@ -73,7 +73,13 @@ def make_data() -> FeatureSnapshot:
         aggregations=[{"name": "carrier_late_share_7d", "column": "late", "function": "mean", "window": "7d"}],
     )
     online = FeatureSnapshot.objects.create(
-        name="carrier-rates", kind="online", dataset_version=second, fingerprint="d" * 64, rows=4, columns=COLUMNS[5:6]
+        name="carrier-rates",
+        kind="online",
+        dataset_version=second,
+        fingerprint="d" * 64,
+        rows=4,
+        columns=COLUMNS[5:6],
+        watermark={"store": "database"},
     )
     event_us = pa.chunked_array([pa.array([time.time_ns() // 1000])])
     (values,) = pack(pa.table({COLUMNS[5]["name"]: [0.21]}), event_us)

@@ -2,9 +2,7 @@
 
 import gzip
 import hashlib
-import os
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +10,14 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.utils import timezone
 
 from features.models import Dataset
 from pipeline.actions.ingest_upload import sweep_uploads
-from pipeline.actions.runs import cancel_run, execute_run, retry_run
 from pipeline.models import Run
 from tests.callers import bearer
+from tests.pipeline.upload_steps import CSV, DIGEST, URL, form, raw, stored, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
-URL = "/api/v1/datasets/flights/versions"
-CSV = b"at,carrier,late\n2013-01-01T10:00:00Z,UA,1\n2013-01-02T10:00:00Z,AA,0\n"
-DIGEST = hashlib.sha256(CSV).hexdigest()
 
 
 @pytest.fixture(autouse=True)
@@ -38,30 +32,6 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"features": features}))
 
     return change
-
-
-def form(name: str = "flights.csv", body: bytes = CSV, **fields: Any) -> Any:
-    """Upload a file as a form does."""
-    file = SimpleUploadedFile(name, body, "application/octet-stream")
-    return Client().post(URL, {"file": file, **fields}, headers=bearer("admin"))
-
-
-def raw(body: bytes = CSV, kind: str = "text/csv", query: str = "", **headers: str) -> Any:
-    """Upload a file as the request's body."""
-    return Client().post(f"{URL}{query}", body, content_type=kind, headers={**bearer("admin"), **headers})
-
-
-def stored(folder: Path) -> list[str]:
-    """Return the names of the files in the uploads folder."""
-    place = folder / "uploads"
-    return sorted(path.name for path in place.iterdir() if path.name != ".lock") if place.is_dir() else []
-
-
-def work() -> Run:
-    """Do the newest run as a worker would."""
-    ended = execute_run(Run.objects.latest("created_at").pk, worker="test")
-    assert ended is not None
-    return ended
 
 
 def test_form_is_ingested_by_a_run_and_then_removed(var_dir: Path) -> None:
@@ -119,6 +89,16 @@ def test_options_that_make_no_sense_are_refused_before_a_run_is_made(var_dir: Pa
     answer = form(**options)
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["options"])
     assert (stored(var_dir), Run.objects.count()) == ([], 0)
+
+
+def test_rows_with_the_same_key_are_replaced_where_that_is_asked_for() -> None:
+    form()
+    assert work().state == "succeeded"
+    form(body=CSV.replace(b"UA,1", b"UA,0"), mode="upsert", key=["carrier"])
+    assert Run.objects.latest("created_at").params["mode"] == "upsert"
+    assert work().state == "succeeded"
+    newest = Dataset.objects.get().versions.get(number=2)
+    assert (newest.mode, newest.rows_total, newest.rows_replaced) == ("upsert", 2, 2)
 
 
 def test_packed_file_keeps_its_suffix() -> None:
@@ -204,97 +184,3 @@ def test_others_may_not_upload_and_nothing_is_stored(var_dir: Path, roles: tuple
     answer = Client().post(URL, {"file": SimpleUploadedFile("a.csv", CSV)}, headers=headers)
     assert answer.status_code == status
     assert stored(var_dir) == []
-
-
-def test_same_key_and_bytes_give_the_stored_run(var_dir: Path) -> None:
-    first = raw(**{"Idempotency-Key": "k1"})
-    assert raw(**{"Idempotency-Key": "k1"}).json()["id"] == first.json()["id"]
-    other = raw(CSV + b"2013-01-03T10:00:00Z,AA,0\n", **{"Idempotency-Key": "k1"})
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
-    assert Run.objects.count() == 1
-    assert stored(var_dir) == [f"{DIGEST}.csv"]
-
-
-def test_key_sent_again_after_the_run_ended_leaves_no_file(var_dir: Path) -> None:
-    first = raw(**{"Idempotency-Key": "k1"})
-    work()
-    again = raw(**{"Idempotency-Key": "k1"})
-    assert (again.json()["id"], again.json()["state"]) == (first.json()["id"], "succeeded")
-    assert stored(var_dir) == []
-
-
-def test_file_stays_while_another_run_needs_it(var_dir: Path) -> None:
-    raw()
-    work()
-    Client().post("/api/v1/datasets/other/versions", CSV, content_type="text/csv", headers=bearer("admin"))
-    sweep_uploads()
-    assert stored(var_dir) == [f"{DIGEST}.csv"]
-    assert work().params["dataset"] == "other"
-    sweep_uploads()
-    assert stored(var_dir) == []
-
-
-def test_file_of_a_failed_run_waits_a_day_for_a_retry(var_dir: Path) -> None:
-    raw(b"a,b\n1,2\n1\n1\n")
-    failed = work()
-    assert (failed.state, failed.error_code) == ("failed", "too_many_rejected")
-    sweep_uploads()
-    assert len(stored(var_dir)) == 1
-    Run.objects.update(finished_at=timezone.now() - timedelta(days=2))
-    sweep_uploads()
-    assert stored(var_dir) == []
-    retry_run(failed.pk, actor="test")
-    assert work().error_code == "upload_gone"
-
-
-def test_what_is_wrong_is_said_of_the_file_by_its_callers_name(var_dir: Path) -> None:
-    form("march.csv", b"a,a\n1,2\n")
-    failed = work()
-    assert (failed.state, failed.error_code) == ("failed", "bad_header")
-    assert failed.error.startswith("march.csv: ")
-
-
-def test_stored_file_is_readable_by_the_installation_alone(var_dir: Path) -> None:
-    raw()
-    (name,) = stored(var_dir)
-    assert (var_dir / "uploads" / name).stat().st_mode & 0o077 == 0
-
-
-def test_file_of_a_cancelled_run_goes(var_dir: Path) -> None:
-    raw()
-    cancel_run(Run.objects.get().pk, actor="test")
-    sweep_uploads()
-    assert stored(var_dir) == []
-
-
-def test_file_that_never_arrived_whole_goes_after_a_day(var_dir: Path) -> None:
-    raw()
-    abandoned = var_dir / "uploads" / ".arriving-dead"
-    abandoned.write_bytes(b"x")
-    sweep_uploads()
-    assert abandoned.exists()
-    past = (timezone.now() - timedelta(days=2)).timestamp()
-    os.utime(abandoned, (past, past))
-    sweep_uploads()
-    assert not abandoned.exists()
-
-
-@pytest.fixture
-def full_disk(var_dir: Path) -> Iterator[None]:
-    """Let the uploads folder hold 1 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    place = var_dir / "uploads"
-    place.mkdir()
-    if os.system(f"mount -t tmpfs -o size=1m tmpfs {place}") != 0:
-        pytest.skip("a file system can't be mounted here")
-    yield
-    os.system(f"umount {place}")
-
-
-def test_full_disk_is_said_and_nothing_stays(full_disk: None, var_dir: Path) -> None:
-    body = CSV + os.urandom(3_000_000).hex().encode()
-    for answer in (form(body=body), raw(body)):
-        assert (answer.status_code, answer.json()["code"]) == (503, "upload_not_stored")
-    assert stored(var_dir) == []
-    assert raw().status_code == 202
