@@ -7,7 +7,7 @@ import pytest
 from mlsite.config.schema import ROOT
 from tests.docs.pages import PageError, compare, read_page, run_page
 
-PAGES = ("features.md",)
+PAGES = ("data.md", "features.md")
 
 
 @pytest.mark.timeout(600)
