@@ -149,9 +149,10 @@ def open_version(
     dataset: str, version: int, *, since: datetime | None = None, until: datetime | None = None
 ) -> tuple[DeltaTable, pads.Dataset]:
     """Open a version of a dataset's table, and its rows to scan; files outside the span are not part of them."""
+    # Asks first whether the version is still to be read: the library looks for ever for one far beyond the newest.
+    files = table_files(dataset, version, since=since, until=until)
     where = table_place(dataset)
     table = where.table(version)
-    files = table_files(dataset, version, since=since, until=until)
     return table, parquet(where, table, [file.path.removeprefix(f"{where.uri}/") for file in files])
 
 
