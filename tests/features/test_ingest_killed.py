@@ -12,7 +12,7 @@ from features.actions.mend_tables import check_tables, mend_tables
 from features.actions.prune import prune
 from features.adapters.delta import read_quarantine, read_table
 from features.core.schema import ColumnRoles
-from features.models import Dataset, DatasetVersion
+from features.models import ContractVersion, Dataset, DatasetVersion
 from tests.faults import kill_everywhere
 
 pytestmark = [
@@ -120,4 +120,5 @@ def test_pruning_killed_at_each_write_takes_only_what_it_says(write: Write) -> N
         assert stored(name) == NEW, kill
         # Or every run would have one more dataset to go through.
         DatasetVersion.objects.all().delete()
+        ContractVersion.objects.all().delete()
         Dataset.objects.all().delete()

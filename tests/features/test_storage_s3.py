@@ -18,7 +18,7 @@ from features.adapters.delta import read_quarantine, read_table, table_files
 from features.adapters.snapshots import read_snapshot
 from features.core.schema import ColumnRoles
 from features.errors import SnapshotDamagedError, StorageUnavailableError, VersionPrunedError
-from features.models import Dataset, DatasetVersion
+from features.models import ContractVersion, Dataset, DatasetVersion
 from tests.s3 import CREDENTIALS, make_bucket, s3_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("var_dir")]
@@ -89,6 +89,7 @@ def test_a_table_of_a_dead_first_ingestion_is_replaced(
 ) -> None:
     ingest("d", [write("1.csv", "x\n1\n")], actor="test")
     DatasetVersion.objects.all().delete()
+    ContractVersion.objects.all().delete()
     Dataset.objects.all().delete()
     ingest("d", [write("2.csv", "x\n2\n")], actor="test")
     assert stored("d") == [2]
