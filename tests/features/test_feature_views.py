@@ -1,6 +1,7 @@
 """Declaring views: from YAML and Python, planned before they are applied."""
 
 import json
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -13,6 +14,7 @@ from features.actions.take_snapshot import take_snapshot
 from features.adapters import extras
 from features.adapters.definitions import read_definitions
 from features.adapters.engine import open_engine
+from features.adapters.online import read_online
 from features.core.aggregations import FUNCTIONS
 from features.core.capabilities import LACKS, NEEDS, check_engine
 from features.core.windows import parse_view
@@ -23,7 +25,7 @@ from features.errors import (
     FileMissingError,
     UnreadableFileError,
 )
-from features.models import FeatureSnapshot, FeatureView, OnlineFeature
+from features.models import FeatureSnapshot, FeatureView
 from models_store.models import AuditEntry
 from tests.features.test_snapshots import CARRIER
 
@@ -131,7 +133,8 @@ def test_derived_features_are_in_snapshots_and_online(flights):
     snapshot = take_snapshot("s", dataset="flights", views=["carrier"], actor="test")
     assert snapshot.columns[-1]["name"] == "rate"
     materialize("carrier", actor="test")
-    assert OnlineFeature.objects.get(entity_key="AA").values["rate"] == pytest.approx(0.0)
+    (row,) = read_online("carrier", ["AA"], now=datetime(2013, 1, 3, 12, tzinfo=UTC))
+    assert row.values["rate"] == pytest.approx(0.0)
 
 
 def test_a_failing_test_stops_snapshot_and_materialization(flights):

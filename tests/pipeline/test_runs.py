@@ -32,7 +32,7 @@ def test_enqueued_run_waits_and_rings_after_the_commit(rung: list[Any]) -> None:
 
 
 def test_unknown_kind_is_refused() -> None:
-    with pytest.raises(UnknownRunKindError, match=r"one of drift, ingest.*got 'dance'"):
+    with pytest.raises(UnknownRunKindError, match=r"one of compact, drift, ingest.*got 'dance'"):
         runs.enqueue_run("dance", {}, actor="system")
     with pytest.raises(UnknownRunKindError):
         runs.run_inline("dance", {}, actor="system")
