@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     "mlsite",
     "unfold",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "mlsite.admin_pages.AdminPagesConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

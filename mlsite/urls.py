@@ -6,6 +6,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from mlsite import views
 
+# Each app registers its pages.
+admin.autodiscover()
+
 urlpatterns = [
     path("", views.WelcomeView.as_view(), name="welcome"),
     path("api/v1/health", views.HealthView.as_view(), name="health"),

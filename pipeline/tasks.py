@@ -7,7 +7,6 @@ from uuid import UUID
 from celery import current_app, shared_task
 from celery.signals import worker_ready
 from django.conf import settings
-from django.dispatch import receiver
 from kombu.exceptions import KombuError
 
 from models_store.actions.apply_due import apply_due
@@ -17,7 +16,6 @@ from pipeline.actions import alerts, runs, schedules
 from pipeline.actions import deliver_events as events
 from pipeline.adapters.processes import worker_name
 from pipeline.models import Run
-from pipeline.signals import alert_raised, run_queued
 
 logger = logging.getLogger(__name__)
 QUEUES = {Run.Kind.TRAIN: "training"}
@@ -78,14 +76,12 @@ def sign_audit() -> None:
         alerts.raise_alert("audit", "the audit chain is broken", detail=error.message, severity="critical")
 
 
-@receiver(run_queued)
-def ring_for_run(sender: Any, run_id: UUID, kind: str, **_: Any) -> None:
+def ring_for_run(run_id: UUID, kind: str) -> None:
     """Put the run's id on its queue."""
     _publish("pipeline.execute_run", [str(run_id)], QUEUES.get(Run.Kind(kind), DEFAULT_QUEUE))
 
 
-@receiver(alert_raised)
-def ring_for_alert(sender: Any, alert_id: int, **_: Any) -> None:
+def ring_for_alert() -> None:
     """Ask a worker to deliver alerts."""
     _publish("pipeline.deliver_alerts", [], DEFAULT_QUEUE)
 
