@@ -68,7 +68,7 @@ def _stage(rows: RowSource, contract: Contract, staged: Staging, repeated: dict[
     for chunk in rows.chunks(list(dtypes), Target(dtypes=dtypes, zone=contract.timezone)):
         if rows.typed:
             check_types(rows.label, chunk.table.schema, contract.columns, contract.timezone)
-        staged.add(chunk, checker.check(chunk.table, chunk.rows))
+        staged.add(chunk, checker.check(chunk.table, chunk.rows, fitting=chunk.text is not None))
     staged.close()
     if staged.rows_valid + staged.rows_rejected == 0:
         raise EmptyFileError(f"{rows.label} holds no row below its header; expected at least one")

@@ -138,7 +138,7 @@ def _inferred(rows: RowSource, roles: ColumnRoles) -> Contract:
     for chunk in rows.chunks(names):
         malformed += len(chunk.malformed)
         for guess in guesses:
-            guess.update(chunk.table.column(guess.name).combine_chunks())
+            guess.update(chunk.table.column(guess.name).combine_chunks(), chunk.fitting.get(guess.name))
     if malformed and not any(guess.rows for guess in guesses):
         text = f"{rows.label} names {len(names)} columns in its header, and none of its {malformed} rows has as many"
         raise HeaderError(f"{text} fields; give a file without its first line the names with --columns --no-header")

@@ -128,7 +128,10 @@ class CsvRows:
                     self.kept_end, self.kept_rows = block.end, before
                 else:
                     left = 0
-                yield chunk if target is None else fast
+                if target is not None:
+                    yield fast
+                else:
+                    yield chunk if typed is None or self.guess is None else replace(chunk, fitting=self.guess.dtypes)
 
 
 Parsed = tuple[pa.Table, list[pyarrow.csv.InvalidRow], pa.Table | None]

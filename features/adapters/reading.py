@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -113,9 +113,7 @@ class Files:
                     last = max([*chunk.rows[-1:], *(bad.row for bad in chunk.malformed)], default=rows)
                     rows = max(rows, int(last))
                     share = (read + chunk.share * file.size) / total
-                    yield RawChunk(
-                        table=chunk.table, rows=chunk.rows, malformed=chunk.malformed, share=share, text=chunk.text
-                    )
+                    yield replace(chunk, share=share)
             except (pa.ArrowInvalid, OSError) as error:
                 # What can't be written to a full disk is not the file's fault.
                 if isinstance(error, OSError) and error.errno is not None:

@@ -46,7 +46,7 @@ class Staging:
 
     def add(self, raw: RawChunk, checked: CheckedChunk) -> None:
         """Take one chunk in."""
-        good = checked.table.filter(pa.array(checked.valid))
+        good = checked.table if checked.valid.all() else checked.table.filter(pa.array(checked.valid))
         self.valid.write_table(good)
         self.rows_valid += good.num_rows
         self.missing.update({name: good[name].null_count for name in good.column_names if good[name].null_count})

@@ -15,6 +15,8 @@ CANDIDATES: tuple[Dtype, ...] = ("boolean", "integer", "number", "timestamp")
 TOLERATED_SHARE = 0.05
 DIGITS, LONGEST_INTEGER = r"^[+-]?[0-9]+$", 19
 TRUE_OR_FALSE = r"^(?i:true|false)$"
+# Of all that fits as a truth, only these two words are as long.
+SHORTEST_TRUTH = 4
 
 
 class ColumnGuess:
@@ -32,13 +34,15 @@ class ColumnGuess:
         self.present = 0
         self.misfits: dict[Dtype, int] = dict.fromkeys(CANDIDATES, 0)
 
-    def update(self, values: pa.Array) -> None:
+    def update(self, values: pa.Array, fitting: Dtype | None = None) -> None:
         """Count one more chunk.
 
         Parameters
         ----------
         values : pyarrow.Array
             Text or typed; null means missing.
+        fitting : str, optional
+            A dtype that all of them are known to fit, with any time in a zone of its own.
         """
         present = len(values) - values.null_count
         self.rows += len(values)
@@ -56,7 +60,7 @@ class ColumnGuess:
                 # Whatever fits as an integer fits as a number.
                 seen[dtype] = 0
             else:
-                seen[dtype] = _text_misfits(values, shape, dtype, present)
+                seen[dtype] = _text_misfits(values, shape, dtype, present, known=dtype == fitting)
             self.misfits[dtype] += seen[dtype]
 
     def column(self) -> Column:
@@ -72,15 +76,17 @@ def _typed_misfits(values: pa.Array, dtype: Dtype, present: int) -> int:
     return 0 if fits(values.type, dtype) else present
 
 
-def _text_misfits(values: pa.Array, shape: TextShape, dtype: Dtype, present: int) -> int:
+def _text_misfits(values: pa.Array, shape: TextShape, dtype: Dtype, present: int, *, known: bool) -> int:
     if not _plausible(shape, dtype):
         return present
     if dtype == "boolean":
         # 0 and 1 are numbers to everybody who hasn't said otherwise.
+        if known:
+            return present - shape.long(SHORTEST_TRUTH)
         words = pc.match_substring_regex(values, TRUE_OR_FALSE)
         return present - (pc.sum(words).as_py() or 0)
     # Times without a zone are times: whether they may be is for the contract to say.
-    bad = int(coerce(values, dtype, "UTC")[1].sum())
+    bad = 0 if known else int(coerce(values, dtype, "UTC")[1].sum())
     if dtype == "number" and shape.longest() >= LONGEST_INTEGER:
         # So many digits are a name: as a number it would lose the last of them.
         digits = pc.fill_null(pc.match_substring_regex(values, DIGITS), False)

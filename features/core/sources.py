@@ -1,6 +1,6 @@
 """What every source of rows offers, whatever it reads from."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.core.coerce import Target, fits
-from features.core.schema import Column
+from features.core.schema import Column, Dtype
 from features.core.times import is_naive
 from features.errors import ColumnsError, NaiveTimesError
 from features.ground.errors import bounded
@@ -39,7 +39,10 @@ class RawChunk:
     share : float
         How much of the source has been read, from 0 to 1.
     text : callable, optional
-        Reads the rows again as text, where `table` no longer shows them as they came.
+        Reads the rows again as text, where `table` no longer shows them as they came: it then holds what the target
+        asks for, and nothing that doesn't fit.
+    fitting : mapping of str to str
+        Dtypes that every value of a column is known to fit already.
     """
 
     table: pa.Table
@@ -47,6 +50,7 @@ class RawChunk:
     malformed: list[Malformed] = field(default_factory=list)
     share: float = 0.0
     text: Callable[[], pa.Table] | None = None
+    fitting: Mapping[str, Dtype] = field(default_factory=dict)
 
     def as_they_came(self) -> pa.Table:
         """Return the rows before they were typed."""

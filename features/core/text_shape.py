@@ -57,6 +57,21 @@ class TextShape:
         """
         return int(self.lengths.max(initial=0))
 
+    def long(self, least: int) -> int:
+        """Count texts of a length or more.
+
+        Parameters
+        ----------
+        least : int
+            In bytes, 1 or more.
+
+        Returns
+        -------
+        int
+            How many.
+        """
+        return int((self.lengths >= least).sum())
+
     def times(self) -> int:
         """Count texts that may be times.
 
