@@ -1,6 +1,9 @@
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from features.core.coerce import coerce
 from features.core.infer import ColumnGuess
 
 
@@ -60,3 +63,25 @@ def test_more_digits_than_a_number_holds_are_a_name():
 
 def test_hexadecimal_is_no_number():
     assert guess(["0x1F", "0x20"]).dtype == "string"
+
+
+TEXTS: dict[str, st.SearchStrategy[str]] = {
+    "boolean": st.sampled_from(["true", "FALSE", "True", "t", "F", "yes", "no", "y", "N", "1", "0", " true", "false "]),
+    "integer": st.one_of(st.integers(-(2**64), 2**64).map(str), st.sampled_from(["007", "-01", "+5", "0x1F", " 1"])),
+    "number": st.one_of(st.floats().map(str), st.from_regex(r"\A[+-]?0*[0-9]{1,20}(\.[0-9]{0,3})?\Z")),
+    "timestamp": st.one_of(st.datetimes().map(lambda at: f"{at.isoformat()}Z"), st.dates().map(str)),
+    "string": st.text(max_size=5).filter(lambda text: "\x00" not in text),
+}
+
+
+@pytest.mark.parametrize("dtype", list(TEXTS))
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_what_is_known_to_fit_is_counted_as_if_it_were_looked_at(dtype, data):
+    texts = data.draw(st.lists(st.one_of(TEXTS[dtype], st.none()), min_size=1, max_size=6))
+    values = pa.array(texts, pa.string())
+    known = None if coerce(values, dtype)[1].any() else dtype
+    looked, believed = ColumnGuess("x"), ColumnGuess("x")
+    looked.update(values)
+    believed.update(values, known)
+    assert believed.misfits == looked.misfits

@@ -124,3 +124,25 @@ def test_reader_that_has_left_causes_no_traceback(tmp_path: Path):
 def test_every_kind_of_error_has_an_exit_code():
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DomainError)}
     assert set(cli.EXIT_CODES) == kinds
+
+
+def test_a_command_that_serves_nothing_imports_no_page_and_no_task_of_a_worker(tmp_path: Path):
+    script = (
+        "import django, sys; django.setup(); import features.management.commands.ingest; "
+        "print([name for name in sys.modules if '.admin' in name and name.startswith(('features', 'pipeline'))], "
+        "'pipeline.tasks' in sys.modules)"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "mlsite.settings", "VAR_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("[] False", "")
+
+
+def test_the_pages_of_the_admin_are_checked_though_nothing_has_imported_them(tmp_path: Path):
+    script = (
+        "import django; django.setup(); from django.contrib import admin; from django.core import checks; "
+        "before = len(admin.site._registry); found = checks.run_checks(tags=['admin']); "
+        "print(before, len(admin.site._registry) > 10, found)"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "mlsite.settings", "VAR_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "0 True []"
