@@ -181,12 +181,12 @@ def rows_to_replace(dataset: Dataset | None, staged: Staging, change: Change) ->
     int
         Rows of the newest version that would be gone.
     """
-    newest = dataset.versions.order_by("-number").first() if dataset else None
+    newest = head(dataset)
     if dataset is None or newest is None or change.mode == Mode.APPEND:
         return 0
+    where, table = table_of(dataset.name, newest)
     if change.mode == Mode.REPLACE:
-        return newest.rows_total
-    where, table = table_of(dataset.name, newest.delta_version)
+        return _count(table)
     with upserting(staged.valid_path, change.key, change.known_at) as batch:
         return batch.plan(where, table, dataset.timestamp_column, dataset.partition_by).rows_replaced
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Max
 
 from features.actions.contract import allowed_share
+from features.adapters.commits import head
 from features.adapters.staging import Staging, staging
 from features.adapters.table_rows import stored_rows
 from features.adapters.uniqueness import IntArray, repeated_rows
@@ -52,7 +53,9 @@ def checked_rows(
     """
     with staging(contract.columns, rows.fingerprint) as staged:
         _stage(rows, contract, staged, {})
-        stored = stored_rows(last.dataset.name, last.delta_version) if last and staged.unique else None
+        # The newest version may be one that was lost; the head has what is left.
+        newest = head(last.dataset) if last and staged.unique else None
+        stored = stored_rows(last.dataset.name, newest) if last and newest is not None else None
         repeated = repeated_rows(staged, stored, key)
         if not repeated:
             yield staged

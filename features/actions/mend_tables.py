@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from features.actions.compact import record_head
@@ -95,12 +95,19 @@ def _mend(dataset: Dataset, fault: TableFault, actor: str) -> None:
 
 def _give_up(dataset: Dataset, fault: TableFault) -> dict[str, object]:
     with transaction.atomic(durable=True):
-        readable = DatasetVersion.objects.filter(dataset=dataset, pruned_at__isnull=True)
+        versions = DatasetVersion.objects.filter(dataset=dataset)
+        readable = versions.filter(pruned_at__isnull=True)
         lost = readable if fault.found is None else readable.filter(delta_version__gt=fault.found)
         numbers = sorted(lost.values_list("number", flat=True))
-        # A table that begins anew counts from 0 again: a lost version must not be taken for a new one.
-        lost.update(pruned_at=timezone.now(), delta_version=F("delta_version") + GONE)
+        lost.update(pruned_at=timezone.now())
         newest = readable.order_by("-number").first()
+        _put_away(versions.filter(pruned_at__isnull=False), above=newest.delta_version if newest else -1)
         dataset.delta_head = newest.delta_version if newest else None
         dataset.save(update_fields=["delta_head"])
     return {"head": dataset.delta_head, "versions given up": numbers}
+
+
+def _put_away(pruned: QuerySet[DatasetVersion], *, above: int) -> None:
+    """Give versions that can't be read numbers no table has: the table goes on counting from the head that is left."""
+    taken = pruned.filter(delta_version__gt=above, delta_version__lt=GONE)
+    taken.update(delta_version=F("delta_version") + GONE)

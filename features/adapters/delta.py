@@ -104,14 +104,20 @@ def table_files(
     VersionPrunedError
         If the version's files have been removed.
     """
+    where, table, time_column = _opened(dataset, version)
+    return [file for file in files_of(where, table, time_column) if _may_hold(file, since, until)]
+
+
+def _opened(dataset: str, version: int) -> tuple[Place, DeltaTable, str]:
+    """Open a version that can be read; also return where it is, and the name of its timestamp column."""
     named = Dataset.objects.named(dataset)
+    # Asked before the table is touched: the library looks for a version that is gone for ever.
     pruned = DatasetVersion.objects.filter(dataset=named, delta_version=version, pruned_at__isnull=False).first()
     if pruned is not None:
-        text = f"{pruned} is older than its retention, its rows were removed on {pruned.pruned_at:%Y-%m-%d}"
+        text = f"the rows of {pruned} were removed, or given up as lost, on {pruned.pruned_at:%Y-%m-%d}"
         raise VersionPrunedError(f"{text}; `datasets {dataset}` shows what can be read", dataset=dataset)
     where = table_place(dataset)
-    files = files_of(where, where.table(version), named.timestamp_column)
-    return [file for file in files if _may_hold(file, since, until)]
+    return where, where.table(version), named.timestamp_column
 
 
 def files_of(where: Place, table: DeltaTable, time_column: str) -> list[TableFile]:
@@ -149,10 +155,8 @@ def open_version(
     dataset: str, version: int, *, since: datetime | None = None, until: datetime | None = None
 ) -> tuple[DeltaTable, pads.Dataset]:
     """Open a version of a dataset's table, and its rows to scan; files outside the span are not part of them."""
-    # Asks first whether the version is still to be read: the library looks for ever for one far beyond the newest.
-    files = table_files(dataset, version, since=since, until=until)
-    where = table_place(dataset)
-    table = where.table(version)
+    where, table, time_column = _opened(dataset, version)
+    files = [file for file in files_of(where, table, time_column) if _may_hold(file, since, until)]
     return table, parquet(where, table, [file.path.removeprefix(f"{where.uri}/") for file in files])
 
 

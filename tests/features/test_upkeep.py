@@ -81,7 +81,7 @@ def test_versions_past_their_retention_go_and_the_newest_stays(bring: Bring, var
     assert (planned.removed, planned.bytes) == (done.removed, done.bytes)
     assert [item.kind for item in done.removed] == ["version", "version", "table files", "quarantine"]
     assert (rows(), read_quarantine("d", old)) == ([3], [])
-    with pytest.raises(VersionPrunedError, match="d@1 is older than its retention"):
+    with pytest.raises(VersionPrunedError, match="the rows of d@1 were removed"):
         rows("d@1")
     with pytest.raises(VersionPrunedError):
         take_snapshot("s", dataset="d@1", actor="test")
@@ -168,6 +168,32 @@ def test_a_lost_table_is_refused_until_it_is_given_up(bring: Bring, var_dir: Pat
         rows("d@2")
     entry = AuditEntry.objects.get(action="dataset.mend")
     assert entry.after == {"head": None, "versions given up": [1, 2]}
+
+
+def test_a_version_pruned_before_the_table_was_lost_is_not_taken_for_a_new_one(bring: Bring, var_dir: Path) -> None:
+    bring(1)
+    bring(2, mode="replace")
+    ago(91)
+    prune(actor="test")
+    shutil.rmtree(var_dir / "datasets/d/table")
+    mend_tables(actor="test")
+    # The new table counts from 0, as the old one did.
+    bring(3, mode="upsert")
+    assert rows() == [3]
+    for number in (1, 2):
+        with pytest.raises(VersionPrunedError, match=f"the rows of d@{number} were removed"):
+            rows(f"d@{number}")
+
+
+def test_a_lost_dataset_with_unique_values_takes_rows_again(write: Callable[[str, str], Path], var_dir: Path) -> None:
+    schema = [{"name": "k", "dtype": "integer", "unique": True}]
+    ingest("u", [write("1.csv", "k\n1\n")], actor="test", schema=schema)
+    shutil.rmtree(var_dir / "datasets/u/table")
+    mend_tables(actor="test")
+    again: dict[str, object] = {"actor": "test", "mode": "upsert", "key": ["k"]}
+    path = write("2.csv", "k\n1\n2\n")
+    assert ingest("u", [path], dry_run=True, **again).rows_replaced == 0
+    assert ingest("u", [path], **again).rows_total == 2
 
 
 def test_a_table_older_than_its_record_goes_on_from_the_newest_version_left(bring: Bring, var_dir: Path) -> None:
