@@ -180,6 +180,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    # Runs and snapshots each have kinds.
+    "ENUM_NAME_OVERRIDES": {"SnapshotKindEnum": "features.models.FeatureSnapshot.Kind"},
 }
 
 LANGUAGE_CODE = "en-us"

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from features.models import ColumnProfile, ContractVersion, Dataset, DatasetVersion, FeatureSnapshot, FeatureView
 
 
-class VersionSerializer(serializers.ModelSerializer[DatasetVersion]):
+class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
     """One version of a dataset in a list."""
 
     version = serializers.IntegerField(source="number")
@@ -32,15 +32,15 @@ class ProfileSerializer(serializers.ModelSerializer[ColumnProfile]):
         )  # fmt: skip
 
 
-class VersionDetailSerializer(VersionSerializer):
+class DatasetVersionDetailSerializer(DatasetVersionSerializer):
     """One version of a dataset, with the profile of each column."""
 
     dataset = serializers.CharField(source="dataset.name")
     fixed = serializers.IntegerField(source="fixes.count", help_text="Refused rows that came back mended.")
     profile = ProfileSerializer(source="profiles", many=True)
 
-    class Meta(VersionSerializer.Meta):
-        fields = ("dataset", *VersionSerializer.Meta.fields, "fixed", "profile")  # type: ignore[assignment]  # more of the same
+    class Meta(DatasetVersionSerializer.Meta):
+        fields = ("dataset", *DatasetVersionSerializer.Meta.fields, "fixed", "profile")  # type: ignore[assignment]  # more of the same
 
 
 class ContractSerializer(serializers.ModelSerializer[ContractVersion]):

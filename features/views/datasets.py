@@ -22,10 +22,10 @@ from features.models import Dataset, DatasetVersion, FeatureSnapshot, FeatureVie
 from features.serializers.datasets import (
     DatasetDetailSerializer,
     DatasetSerializer,
+    DatasetVersionDetailSerializer,
+    DatasetVersionSerializer,
     SnapshotDetailSerializer,
     SnapshotSerializer,
-    VersionDetailSerializer,
-    VersionSerializer,
     ViewDetailSerializer,
     ViewSerializer,
 )
@@ -85,7 +85,7 @@ class DatasetVersionList(ListAPIView[DatasetVersion]):
     """List a dataset's versions, newest first."""
 
     roles: ClassVar[Any] = READERS
-    serializer_class = VersionSerializer
+    serializer_class = DatasetVersionSerializer
     pagination_class = ByNumber
 
     def get_queryset(self) -> QuerySet[DatasetVersion]:
@@ -99,10 +99,10 @@ class DatasetVersionDetail(APIView):
 
     roles = READERS
 
-    @extend_schema(tags=["data"], responses=VersionDetailSerializer)
+    @extend_schema(tags=["data"], responses=DatasetVersionDetailSerializer)
     def get(self, request: Request, name: str, number: int) -> Response:
         """Show a version: what came in, what was refused, and what each column held."""
-        return Response(VersionDetailSerializer(DatasetVersion.objects.resolve(f"{name}@{number}")).data)
+        return Response(DatasetVersionDetailSerializer(DatasetVersion.objects.resolve(f"{name}@{number}")).data)
 
 
 class QuarantineList(APIView):
