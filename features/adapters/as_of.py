@@ -10,6 +10,7 @@ from features.adapters.engine import open_engine
 from features.adapters.sources import source_of
 from features.core.as_of import Question, finished, state_as_of, usable_rows
 from features.core.measures import measures_of
+from features.core.newest import with_newest
 from features.core.point_in_time import EVENT, KNOWN
 from features.core.windows import ViewDefinition
 from features.models import DatasetVersion
@@ -40,7 +41,7 @@ def values_as_of(
     dtypes = dataset.dtypes()
     source = source_of(view, version)
     measures = measures_of(view, dtypes, source.spans, source.rows)
-    question = Question(view=view, moment=moment, measures=measures, dtypes=dtypes)
+    question = Question(view=view, moment=moment, measures=measures, dtypes=dtypes, full=source.full)
     used = list(dict.fromkeys(feature.column for feature in view.features if feature.column))
     times = {EVENT: dataset.timestamp_column}
     if dataset.known_at_column and dataset.known_at_column != dataset.timestamp_column:
@@ -52,7 +53,9 @@ def values_as_of(
         if entities is not None:
             wanted = entities.select(view.entity).group_by(list(view.entity)).aggregate([])
             rows = rows.join(engine.frame(wanted), on=list(view.entity), how="semi")
-        state: pa.Table = state_as_of(question, usable_rows(question, rows)).collect("pyarrow").to_native()
+        rows = usable_rows(question, rows)
+        state: pa.Table = state_as_of(question, rows).collect("pyarrow").to_native()
+        state = with_newest(question, state, rows, engine.frame)
     return finished(question, state)
 
 

@@ -55,7 +55,14 @@ def _read(data: pads.Dataset, columns: Sequence[str]) -> dask.dataframe.DataFram
     rows: dask.dataframe.DataFrame = dask.dataframe.read_parquet(
         files, columns=list(columns), dtype_backend="pyarrow", filesystem=data.filesystem
     )
-    return rows
+    # Dask believes the columns to be of NumPy's types, and would not join them with Arrow's.
+    meta = _pandas(pa.schema([data.schema.field(name) for name in columns]).empty_table())
+    typed: dask.dataframe.DataFrame = rows.map_partitions(_typed, meta, meta=meta)
+    return typed
+
+
+def _typed(rows: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
+    return rows.astype(like.dtypes)
 
 
 def _part(labels: pd.DataFrame, rows: pd.DataFrame, history: History) -> pd.DataFrame:

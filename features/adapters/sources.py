@@ -27,11 +27,14 @@ class Source:
         How many there are.
     spans : dict of str to Span
         Of the columns that are summed.
+    full : frozenset of str
+        Columns of the view of which no value is missing.
     """
 
     data: pads.Dataset
     rows: int
     spans: dict[str, Span]
+    full: frozenset[str]
 
 
 def source_of(view: ViewDefinition, version: DatasetVersion) -> Source:
@@ -48,6 +51,7 @@ def source_of(view: ViewDefinition, version: DatasetVersion) -> Source:
         data=data,
         rows=version.rows_total if rows is None else rows,
         spans={name: read[name] if span is None else span for name, span in spans.items()},
+        full=frozenset(f.column for f in view.features if f.column and not _any_missing(kept, f.column)),
     )
 
 
@@ -57,19 +61,26 @@ def _summed(features: Sequence[Aggregation]) -> list[str]:
 
 def _span(kept: pa.Table, name: str, *, numeric: bool) -> Span | None:
     """Return the span of a column, or None if a file doesn't say."""
-    missing = kept[f"null_count.{name}"] if f"null_count.{name}" in kept.column_names else None
-    any_missing = missing is None or bool(missing.null_count) or (pc.sum(missing).as_py() or 0) > 0
+    any_missing = _any_missing(kept, name)
     if not numeric:
         return Span(missing=any_missing)
-    if missing is None or not {f"min.{name}", f"max.{name}"} <= set(kept.column_names):
+    if not {f"null_count.{name}", f"min.{name}", f"max.{name}"} <= set(kept.column_names):
         return None
-    filled = pc.less(missing, kept["num_records"])
+    filled = pc.less(kept[f"null_count.{name}"], kept["num_records"])
     low, high = (kept[f"{end}.{name}"].filter(filled).cast(pa.float64(), safe=False) for end in ("min", "max"))
     if low.null_count or high.null_count:
         return None
     if not len(low):
         return Span(low=0.0, high=0.0, missing=any_missing)
     return Span(low=pc.min(low).as_py(), high=pc.max(high).as_py(), missing=any_missing)
+
+
+def _any_missing(kept: pa.Table, name: str) -> bool:
+    """Return whether some file has a row without a value, or doesn't say."""
+    if f"null_count.{name}" not in kept.column_names:
+        return True
+    missing = kept[f"null_count.{name}"]
+    return bool(missing.null_count) or (pc.sum(missing).as_py() or 0) > 0
 
 
 def _read_spans(data: pads.Dataset, names: Sequence[str]) -> dict[str, Span]:

@@ -2,15 +2,12 @@
 
 Windows that end at one moment lie within one another. So each row falls into the ring between two of them, one pass
 sums the rings, and a window is the rings within it. Only what every engine has is used: conditions, sums, least and
-greatest values of plain columns, joins. A value's newest row is found by its greatest event time, then the greatest
-time known, then the greatest value.
+greatest values of plain columns, joins. The newest values themselves are found after that, by their times.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -47,12 +44,15 @@ class Question:
         What is summed for each feature that is made of sums.
     dtypes : mapping of name to dtype
         The dataset's columns.
+    full : set of str
+        Columns of which no value is missing.
     """
 
     view: ViewDefinition
     moment: datetime
     measures: Mapping[str, Measure]
     dtypes: Mapping[str, Dtype]
+    full: Set[str] = frozenset()
 
     def windows(self) -> list[int]:
         """Return the windows in microseconds, shortest first."""
@@ -66,6 +66,11 @@ class Question:
     def columns(self, *functions: str) -> list[str]:
         """Return the columns some functions are of, each once."""
         return list(dict.fromkeys(f.column for f in self.view.features if f.function in functions))
+
+    def ends(self) -> dict[str, str]:
+        """Return, for each column a newest value is wanted of, what the state calls the time of it."""
+        columns = enumerate(self.columns("last"))
+        return {column: EVENT if column in self.full else f"__le{place}" for place, column in columns}
 
 
 def usable_rows(question: Question, rows: Frame) -> Frame:
@@ -110,8 +115,6 @@ def state_as_of(question: Question, rows: Frame) -> Frame:
     """
     entity = list(question.view.entity)
     state = _windowed(question, rows)
-    if columns := question.columns("last"):
-        state = state.join(_newest(rows, entity, columns), on=entity, how="left")
     for place, column in enumerate(question.columns("nunique")):
         state = state.join(_distinct(question, rows, column, f"__u{place}"), on=entity, how="left")
     return state
@@ -132,7 +135,9 @@ def _windowed(question: Question, rows: Frame) -> Frame:
                 f"{name}_{place}"
             )
     totals = [_reduced(nw.col(part), names[part.rpartition("_")[0]]) for part in parts]
-    return rings.select(*entity, EVENT, *parts.values()).group_by(*entity).agg(nw.col(EVENT).max(), *totals)
+    times = list(dict.fromkeys([EVENT, *question.ends().values()]))
+    newest = [nw.col(time).max() for time in times]
+    return rings.select(*entity, *times, *parts.values()).group_by(*entity).agg(*newest, *totals)
 
 
 def _rings(question: Question, rows: Frame) -> tuple[Frame, dict[str, str]]:
@@ -145,38 +150,24 @@ def _rings(question: Question, rows: Frame) -> tuple[Frame, dict[str, str]]:
     for place in reversed(range(len(windows))):
         begun = nw.col(EVENT) >= nw.lit(question.start(windows[place]))
         ring = nw.when(begun).then(nw.lit(place)).otherwise(ring)
-    columns = [*steps.values(), *(expr.alias(name) for name, expr in numbers.items())]
+    times = {
+        name: nw.when(~nw.col(column).is_null()).then(nw.col(EVENT))
+        for column, name in question.ends().items()
+        if name != EVENT
+    }
+    columns = [*steps.values(), *(expr.alias(name) for name, expr in (numbers | times).items())]
     keys = question.view.entity
     prepared = rows.select(*keys, EVENT, ring.cast(nw.Int64()).alias(RING), *columns)
     sums = [nw.col(name).sum() for name in steps]
     ends = [_reduced(nw.col(name), how).alias(f"{name}{how}") for name in numbers for how in ("min", "max")]
     names = dict.fromkeys(steps, "sum") | {f"{name}{how}": how for name in numbers for how in ("min", "max")}
-    return prepared.group_by(*keys, RING).agg(nw.col(EVENT).max(), *sums, *ends), names
+    newest = [nw.col(name).max() for name in (EVENT, *times)]
+    return prepared.group_by(*keys, RING).agg(*newest, *sums, *ends), names
 
 
 def _reduced(column: nw.Expr, how: str) -> nw.Expr:
     reduced: dict[str, nw.Expr] = {"sum": column.sum(), "min": column.min(), "max": column.max()}
     return reduced[how]
-
-
-def _newest(rows: Frame, entity: Sequence[str], columns: Sequence[str]) -> Frame:
-    """Find each column's newest value of each entity, and when it happened."""
-    places = range(len(columns))
-    times = [nw.when(~nw.col(name).is_null()).then(nw.col(EVENT)).alias(f"__e{i}") for i, name in enumerate(columns)]
-    values = [nw.col(name).alias(f"__v{i}") for i, name in enumerate(columns)]
-    known = [KNOWN] if KNOWN in rows.collect_schema().names() else []
-    held = rows.select(*entity, EVENT, *known, *values, *times)
-    last = held.group_by(*entity).agg(*(nw.col(f"__e{i}").max().alias(f"__le{i}") for i in places))
-    at_last = [nw.col(f"__e{i}") == nw.col(f"__le{i}") for i in places]
-    kept = held.join(last, on=list(entity), how="inner").filter(reduce(or_, at_last))
-    if known:
-        kept = kept.with_columns(*(nw.when(at_last[i]).then(nw.col(KNOWN)).alias(f"__k{i}") for i in places))
-        latest = kept.group_by(*entity).agg(*(nw.col(f"__k{i}").max().alias(f"__lk{i}") for i in places))
-        kept = kept.join(latest, on=list(entity), how="inner")
-        at_last = [nw.col(f"__k{i}") == nw.col(f"__lk{i}") for i in places]
-    chosen = kept.with_columns(*(nw.when(at_last[i]).then(nw.col(f"__v{i}")).alias(f"__v{i}") for i in places))
-    names = [f"__{kind}{i}" for i in places for kind in ("v", "le")]
-    return chosen.group_by(*entity).agg(*(nw.col(name).max().alias(name) for name in names))
 
 
 def _distinct(question: Question, rows: Frame, column: str, prefix: str) -> Frame:
@@ -206,7 +197,7 @@ def finished(question: Question, state: pa.Table) -> pa.Table:
     question : Question
         What was asked.
     state : pyarrow.Table
-        What `state_as_of` gives, in any order and in the engine's own types.
+        What `state_as_of` gives, with the newest values, in any order and in the engine's own types.
 
     Returns
     -------
@@ -230,7 +221,7 @@ def _value(question: Question, feature: Aggregation, state: pa.Table) -> Any:
         return feature_values(feature, one, {name: _whole(state[f"{name}_{place}"]) for name in one.steps()})
     if feature.function == "last":
         column = question.columns("last").index(feature.column)
-        happened = state[f"__le{column}"].cast(TIME)
+        happened = state[question.ends()[feature.column]].cast(TIME)
         fresh = pc.greater_equal(happened, pa.scalar(question.start(feature.window_us), TIME))
         return pc.if_else(fresh, state[f"__v{column}"], None)
     if feature.function == "nunique":

@@ -52,7 +52,7 @@ class Measure:
     def steps(self) -> dict[str, nw.Expr]:
         """Return what is summed of each row, by name; all of it whole numbers."""
         counted: nw.Expr = nw.lit(1)
-        if self.column and self.counted_by != ROWS:
+        if self._may_miss:
             counted = nw.when(nw.col(self.column).is_null()).then(0).otherwise(1)
         steps = {self.counted_by: counted}
         if self.totalled:
@@ -60,6 +60,10 @@ class Measure:
         if self.squared:
             steps |= {f"{self.prefix}{name}": expr for name, expr in self._squares().items()}
         return {name: expr.cast(nw.Int64()).alias(name) for name, expr in steps.items()}
+
+    @property
+    def _may_miss(self) -> bool:
+        return bool(self.column) and self.counted_by != ROWS
 
     def _total(self) -> dict[str, nw.Expr]:
         value, grid = self._value(), self.grid
@@ -71,10 +75,16 @@ class Measure:
         return {"s": lower, "t": ((scaled - lower) * 2.0**grid.low_bits + 0.5).floor()}
 
     def _squares(self) -> dict[str, nw.Expr]:
-        distance = nw.when(nw.col(self.column).is_null()).then(0.0).otherwise(self._value() - self.grid.centre)
-        steps = (distance * 2.0**self.grid.square_bits + 0.5).floor().cast(nw.Int64())
-        square = steps * steps
-        return {"d": steps, "h": square // HALF, "l": square % HALF}
+        distance = self._present(self._value() - self.grid.centre)
+        steps = (distance * 2.0**self.grid.square_bits + 0.5).floor()
+        whole = steps.cast(nw.Int64())
+        # Rounded, the upper half may be one off: the lower one is what is left, and makes up for it.
+        high = (steps * steps * (1 / HALF)).floor().cast(nw.Int64())
+        return {"d": whole, "h": high, "l": whole * whole - high * HALF}
+
+    def _present(self, value: nw.Expr) -> nw.Expr:
+        """Return nothing, as a number, where there is no value."""
+        return nw.when(nw.col(self.column).is_null()).then(0.0).otherwise(value) if self._may_miss else value
 
     def _value(self) -> nw.Expr:
         column = nw.col(self.column)
@@ -83,8 +93,8 @@ class Measure:
             holds = _holds(compared, self.condition, numeric=self.dtype != "string")
             return nw.when(holds).then(1.0).otherwise(0.0)
         if self.dtype == "integer" and not self.grid.low_bits and not self.squared:
-            return nw.when(column.is_null()).then(0).otherwise(column)
-        return nw.when(column.is_null()).then(0.0).otherwise(column.cast(nw.Float64()))
+            return nw.when(column.is_null()).then(0).otherwise(column) if self._may_miss else column
+        return self._present(column.cast(nw.Float64()))
 
 
 ROWS = "__n"
