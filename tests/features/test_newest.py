@@ -27,15 +27,15 @@ FEATURES = [
 ]
 VIEW = parse_view({"name": "v", "dataset": "d", "entity": "e", "features": FEATURES})
 # Entity, day it happened, days until it was known, x, s. What is newest: of 1 the row known last, of 2 the greatest
-# value, of 3 for s an earlier row than for x, of 4 nothing that is fresh enough, of 5 nothing after the first day.
+# value, of 3 for s an earlier row than for x, of 4 nothing that is fresh enough, of 5 one that is older than all of s.
 ROWS = [
     (1, 8.5, 0.5, 1.0, "a"), (1, 8.5, 0.2, 9.0, "z"), (1, 8.0, 0.0, 5.0, "q"),
     (2, 9.5, 0.0, -3.0, "b"), (2, 9.5, 0.0, -2.0, "c"), (2, 9.9, 0.5, 7.0, "late"),
-    (3, 9.8, 0.0, 4.0, None), (3, 9.1, 0.0, 3.0, "d"), (4, 2.0, 0.0, 8.0, "e"), (5, 7.9, 0.0, 6.0, "f"),
+    (3, 9.8, 0.0, 4.0, None), (3, 9.1, 0.0, 3.0, "d"), (4, 2.0, 0.0, 8.0, "e"), (5, 7.9, 0.0, 6.0, None),
 ]  # fmt: skip
 FOUND = {
     "x1d": [None, -2.0, 4.0, None, None], "x3d": [1.0, -2.0, 4.0, None, 6.0],
-    "s1d": [None, "c", "d", None, None], "s3d": ["a", "c", "d", None, "f"],
+    "s1d": [None, "c", "d", None, None], "s3d": ["a", "c", "d", None, None],
 }  # fmt: skip
 MOMENT = START + timedelta(days=10)
 
