@@ -58,7 +58,9 @@ class PredictSerializer(serializers.Serializer[Any]):
         child=serializers.DictField(), required=False, help_text="Rows as objects by column name."
     )
     entities = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text="Keys whose newest features are looked up."
+        child=serializers.JSONField(),
+        required=False,
+        help_text="Whose newest features are looked up: a key, or an object with the entity columns.",
     )
 
 

@@ -72,7 +72,7 @@ class PredictView(LimitedView):
         examples=[
             OpenApiExample("rows", {"data": [[5.1, 3.5], [6.2, None]]}, request_only=True),
             OpenApiExample("records", {"records": [{"length": 5.1, "width": 3.5}]}, request_only=True),
-            OpenApiExample("entities", {"entities": ["N12345"]}, request_only=True),
+            OpenApiExample("entities", {"entities": ["N12345", {"tail": "N54321"}]}, request_only=True),
         ],
     )
     def post(self, request: Request, name: str | None = None, number: int | None = None) -> Response:

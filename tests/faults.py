@@ -6,24 +6,34 @@
 A write is whatever changes a file or folder below the run-time folder, a statement that writes to the database, its
 commit (just before, and just after), and each `features.ground.steps.step`. The action runs in a process of its own,
 forked from one that has imported everything and used nothing, on the database and in the run-time folder of the test.
+
+What a library writes by itself is seen by neither. `tear_everywhere` has the process die in the middle of it, at the
+byte that makes a file too large; `kill_at_sight` kills it when the n-th file has come into a folder.
 """
 
 import base64
 import os
 import pickle
+import resource
+import select
 import signal
 import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
 
 MAX_WRITES = 400
+# How the steps are called after which a library writes.
+INSIDE = ("commit of", "removal", "undoing")
+MOMENT = 0.0002
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
 WRITES = ("INSERT", "UPDATE", "DELETE", "COPY")
 
@@ -58,14 +68,44 @@ def kill_everywhere(
     Kill
         After each run that was killed, for the test to look at what is left and to run the action again.
     """
+    yield from _until_it_lives(action, preload, range(first, MAX_WRITES), lambda n: {"n": n, "arguments": prepare(n)})
+
+
+def tear_everywhere(
+    action: str, prepare: Callable[[int], Mapping[str, Any]], *, inside: str, sizes: Sequence[int]
+) -> Iterator[Kill]:
+    """Run an action again and again, which dies at the byte that makes a library's file larger than a size.
+
+    The size holds from the step that is called `inside` to the next one. The last size must be one that no file has;
+    the rest is as in `kill_everywhere`.
+    """
+    yield from _until_it_lives(action, (), sizes, lambda n: {"size": n, "inside": inside, "arguments": prepare(n)})
+
+
+def kill_at_sight(action: str, prepare: Callable[[int], Mapping[str, Any]], folder: str) -> Iterator[Kill]:
+    """Run an action again and again, killed when the n-th change of a folder's files is seen while a library writes.
+
+    `{n}` in the folder's name, which is below the run-time folder, stands for the n; the rest is as in
+    `kill_everywhere`.
+    """
+
+    def order(n: int) -> dict[str, Any]:
+        return {"arguments": prepare(n), "folder": str(Path(settings.VAR_DIR, folder.format(n=n))), "changes": n}
+
+    yield from _until_it_lives(action, (), range(1, MAX_WRITES), order)
+
+
+def _until_it_lives(
+    action: str, preload: tuple[str, ...], numbers: Sequence[int], order: Callable[[int], dict[str, Any]]
+) -> Iterator[Kill]:
     with _nursery(action, preload) as ask:
-        for n in range(first, MAX_WRITES):
-            died = ask({"action": action, "n": n, "arguments": dict(prepare(n)), "var_dir": str(settings.VAR_DIR)})
+        for n in numbers:
+            died = ask({"action": action, "var_dir": str(settings.VAR_DIR), **order(n)})
             if died is None:
-                assert n > first, f"{action} made no write that could be seen"
+                assert n > numbers[0], f"{action} made no write that could be seen"
                 return
             yield Kill(n=n, at=died)
-    raise AssertionError(f"{action} had not ended after {MAX_WRITES} writes")
+    raise AssertionError(f"{action} had not ended after {numbers[-1]} writes")
 
 
 @contextmanager
@@ -105,29 +145,66 @@ def _serve(modules: list[str]) -> None:
     for module in modules:
         importlib.import_module(module)
     for line in sys.stdin:
+        order = pickle.loads(base64.b64decode(line))
         told, tell = os.pipe()
         victim = os.fork()
         if not victim:
             os.close(told)
-            _be_victim(pickle.loads(base64.b64decode(line)), tell)
+            _be_victim(order, tell)
         os.close(tell)
-        _, status = os.waitpid(victim, 0)
+        if "folder" in order:
+            status, at = _shoot_at_sight(victim, told, order["folder"], order["changes"])
+        else:
+            (_, status), at = os.waitpid(victim, 0), ""
         with os.fdopen(told) as pipe:
-            at = pipe.read()
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            at += pipe.read()
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXFSZ):
             print("killed", at, flush=True)
         else:
             print("lived" if status == 0 else f"failed {at}", flush=True)
 
 
+def _files(folder: str) -> set[str]:
+    return {f"{path}/{name}" for path, _, names in os.walk(folder) for name in names}
+
+
+def _shoot_at_sight(victim: int, told: int, folder: str, changes: int) -> tuple[int, str]:
+    """Kill a victim at the n-th change of a folder's files; return how it ended, and its last step.
+
+    It is looked at while it stands still: at each step, and inside a library after each moment.
+    """
+    before, step = _files(folder), ""
+    _, status = os.waitpid(victim, os.WUNTRACED)
+    while os.WIFSTOPPED(status):
+        if select.select([told], [], [], 0)[0]:
+            step = os.read(told, 1000).decode().splitlines()[-1]
+        now = _files(folder)
+        changes, before = changes - (now != before), now
+        if changes == 0:
+            os.kill(victim, signal.SIGKILL)
+        os.kill(victim, signal.SIGCONT)
+        if step.startswith(INSIDE) and changes:
+            time.sleep(MOMENT)
+            os.kill(victim, signal.SIGSTOP)
+        _, status = os.waitpid(victim, os.WUNTRACED)
+    return status, step
+
+
 def _be_victim(order: dict[str, Any], tell: int) -> None:
     from django.utils.module_loading import import_string
+
+    from features.ground.steps import watch_steps
 
     code = 1
     try:
         settings.VAR_DIR = Path(order["var_dir"])
         act = import_string(order["action"])
-        _watch_writes(_Counter(order["n"], tell))
+        if "n" in order:
+            _watch_writes(_Counter(order["n"], tell))
+        elif "size" in order:
+            watch_steps(_Torn(order["size"], order["inside"]))
+        else:
+            watch_steps(partial(_stop_at, tell))
         act(**order["arguments"])
         code = 0
     except BaseException as error:  # noqa: BLE001 (whatever it is, the test must hear of it)
@@ -149,6 +226,25 @@ class _Counter:
         if self.left == 0:
             os.write(self.tell, name.encode())
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _stop_at(tell: int, step: str) -> None:
+    os.write(tell, f"{step}\n".encode())
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class _Torn:
+    """Has the process die as soon as a library makes a file larger than a size."""
+
+    def __init__(self, size: int, inside: str) -> None:
+        self.size, self.inside = size, inside
+        # Python would rather see an error, which cleans up; a process that is killed does not.
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def __call__(self, step: str) -> None:
+        size = self.size if step == self.inside else resource.RLIM_INFINITY
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def _watch_writes(count: _Counter) -> None:

@@ -31,7 +31,7 @@ class PrunedItem:
     Parameters
     ----------
     kind : str
-        version, table files, quarantine, snapshot, table, staging, upload or online values.
+        version, table files, half-written files, quarantine, snapshot, table, staging, upload or online values.
     name : str
         Which one.
     bytes : int
@@ -103,6 +103,12 @@ def _dataset(dataset: Dataset, now: datetime, *, actor: str, dry_run: bool) -> I
         yield PrunedItem(kind="quarantine", name=f"{dataset.name} {fingerprint[:12]}", bytes=size)
     if refused and not dry_run:
         upkeep.remove_quarantine(dataset.name, refused)
+    # The dataset's lock is held, so their writer is dead, however young they are.
+    torn = upkeep.half_written(dataset.name)
+    if torn.names:
+        yield PrunedItem(kind="half-written files", name=f"{dataset.name}: {len(torn.names)} files", bytes=torn.size)
+    if not dry_run:
+        torn.where.remove(torn.names)
 
 
 def _old_versions(dataset: Dataset, now: datetime) -> list[DatasetVersion]:

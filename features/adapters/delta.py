@@ -72,6 +72,7 @@ def put_in_quarantine(dataset: str, fingerprint: str, rows: pa.RecordBatchReader
             commit_properties=about,
             post_commithook_properties=KEEP_LOG,
         )
+    step("quarantine committed")
 
 
 def _named(rows: pa.RecordBatchReader, fingerprint: str) -> pa.RecordBatchReader:

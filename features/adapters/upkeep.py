@@ -1,5 +1,6 @@
 """Keeping tables in order: larger files of small ones, files nobody needs, versions nobody names."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from features.ground.steps import step
 from features.models import Dataset
 
 TARGET_BYTES = 128 << 20
+UNNAMED = re.compile(r"#[0-9]+\Z")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +84,13 @@ def unneeded_files(where: Place, version: int, kept: Sequence[int]) -> Unneeded:
     # The library names removed files again and again, for their removal stays in the log.
     found = tuple(name for name in map(unquote, names) if name in sizes)
     return Unneeded(where=where, names=found, size=sum(sizes[name] for name in found))
+
+
+def half_written(dataset: str) -> Unneeded:
+    """Find the files of a dataset's tables that a dead writer had not named yet; the library never lists them."""
+    where = place("datasets", dataset)
+    found = [file for file in where.files() if UNNAMED.search(file.name)]
+    return Unneeded(where=where, names=tuple(file.name for file in found), size=sum(file.size for file in found))
 
 
 def remove_unneeded(where: Place, kept: Sequence[int]) -> int:

@@ -16,6 +16,7 @@ from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
 from predictions.adapters.serving import Serving
 from predictions.core.answer import LogEntry, PredictAnswer
+from predictions.core.entities import asked_entity
 from predictions.core.inputs import Columns
 from predictions.core.parse import Payload, parse_payload
 
@@ -37,7 +38,7 @@ class PredictRequest:
     body : bytes, optional
         The JSON text of a predict request.
     rows, records, entities : list, optional
-        Cells in column order, objects by column, or keys of the online store.
+        Cells in column order, objects by column, or entities of the online store by key or by column.
     source : str
         Which door it came through: api, cli, stream or batch.
     """
@@ -49,7 +50,7 @@ class PredictRequest:
     body: bytes | None = None
     rows: Sequence[Any] | None = None
     records: Sequence[Any] | None = None
-    entities: Sequence[str] | None = None
+    entities: Sequence[Any] | None = None
     source: str = "api"
 
 
@@ -96,9 +97,17 @@ def predict(request: PredictRequest) -> PredictAnswer:
     unit = request.request_id
     if request.body is None or b'"entities"' in request.body:
         payload = _payload(request, serving)
-        unit = payload.entities[0] if payload.entities else unit
+        unit = _first_key(payload, serving) or unit
     loaded, role = serving.pick(unit)
     return _answer(request, loaded, role, serving, started, payload)
+
+
+def _first_key(payload: Payload, serving: Serving) -> str | None:
+    """Return the key that decides between canary and production: the same however the entity is named."""
+    anyone = serving.production or serving.canary
+    if not payload.entities or anyone is None or not anyone.views:
+        return None
+    return asked_entity(payload.entities[0], anyone.views).key
 
 
 def _payload(request: PredictRequest, serving: Serving) -> Payload:
@@ -140,8 +149,8 @@ def _asked(loaded: LoadedVersion, payload: Payload, body: bytes | None) -> _Aske
         return _Asked(frame=loaded.plan.from_rows(payload.rows), key=body)
     if payload.records is not None:
         return _Asked(frame=loaded.plan.from_records(payload.records), key=body)
-    keys = payload.entities or []
-    return _Asked(frame=look_up_entities(loaded, keys), entities=tuple(keys))
+    frame, keys = look_up_entities(loaded, payload.entities or [])
+    return _Asked(frame=frame, entities=keys)
 
 
 def _hand_out(

@@ -9,6 +9,7 @@ import numpy as np
 from django.conf import settings
 from django.utils import timezone
 
+from features.models import FeatureView
 from models_store.adapters.artefacts import read_artefact
 from models_store.models import ModelVersion
 from predictions import metrics
@@ -81,13 +82,15 @@ def input_limits() -> InputLimits:
 def _views(version: ModelVersion) -> tuple[ServedView, ...]:
     if version.snapshot is None:
         return ()
-    return tuple(
-        ServedView(
-            spec=f"{view.name}@{view.version}",
-            entity=tuple(view.entity_columns),
-            features=tuple(view.feature_names),
-        )
-        for view in version.snapshot.views.order_by("name")
+    return tuple(_served(view) for view in version.snapshot.views.select_related("dataset").order_by("name"))
+
+
+def _served(view: FeatureView) -> ServedView:
+    columns = {column.name: column for column in view.dataset.columns()}
+    return ServedView(
+        spec=f"{view.name}@{view.version}",
+        entity=tuple(columns[name] for name in view.entity_columns),
+        features=tuple(view.feature_names),
     )
 
 

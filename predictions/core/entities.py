@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from features.core.entity_keys import asked_key
+from features.core.schema import Column
+from features.errors import BadEntityError
 from features.ground.errors import bounded
 from predictions.errors import EntitiesNotServedError
 
@@ -16,19 +19,38 @@ class ServedView:
     ----------
     spec : str
         The view as NAME@N.
-    entity : tuple of str
-        Columns whose values make its key.
+    entity : tuple of Column
+        Columns whose values make its key, in the view's order.
     features : tuple of str
         Names of its values, which are columns of the model.
     """
 
     spec: str
-    entity: tuple[str, ...]
+    entity: tuple[Column, ...]
     features: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskedEntity:
+    """What one item of a request names.
+
+    Parameters
+    ----------
+    key : str
+        The key that is logged: of all entity columns the model's views have.
+    values : mapping
+        Values of entity columns by name, as far as they are told apart.
+    keys : tuple of str
+        The key in each view.
+    """
+
+    key: str
+    values: Mapping[str, Any]
+    keys: tuple[str, ...]
+
+
 def check_served(model: str, columns: Sequence[Mapping[str, Any]], views: Sequence[ServedView]) -> None:
-    """Refuse a model whose columns can't be looked up by one key.
+    """Refuse a model whose columns can't be looked up by entity.
 
     Parameters
     ----------
@@ -42,18 +64,11 @@ def check_served(model: str, columns: Sequence[Mapping[str, Any]], views: Sequen
     Raises
     ------
     EntitiesNotServedError
-        If it has no views, views of several entities, or needs a column no view gives.
+        If it has no views, or needs a column no view gives.
     """
     if not views:
         raise EntitiesNotServedError(f"{model} was trained on no feature view: send data or records", model=model)
-    if len({view.entity for view in views}) > 1:
-        names = "; ".join(", ".join(view.entity) for view in views)
-        raise EntitiesNotServedError(
-            f"{model} looks up several entities ({bounded(names, 200)}), "
-            "which no single key names: send data or records",
-            model=model,
-        )
-    given = {*views[0].entity, *(name for view in views for name in view.features)}
+    given = {*entity_columns(views), *(name for view in views for name in view.features)}
     if lacking := [str(c["name"]) for c in columns if c["name"] not in given and not c.get("nullable", False)]:
         raise EntitiesNotServedError(
             f"{model} needs {bounded(', '.join(lacking), 300)}, which no feature view gives: send data or records",
@@ -62,10 +77,58 @@ def check_served(model: str, columns: Sequence[Mapping[str, Any]], views: Sequen
         )
 
 
+def entity_columns(views: Sequence[ServedView]) -> dict[str, Column]:
+    """Return what names an entity of a model.
+
+    Parameters
+    ----------
+    views : sequence of ServedView
+        The views it was trained on.
+
+    Returns
+    -------
+    dict of str to Column
+        Every view's entity columns by name, each once, in the order they come.
+    """
+    return {column.name: column for view in views for column in view.entity}
+
+
+def asked_entity(item: object, views: Sequence[ServedView]) -> AskedEntity:
+    """Return the entity a caller means.
+
+    Parameters
+    ----------
+    item : object
+        A key, where all views have the same entity; or a mapping that gives each entity column's value.
+    views : sequence of ServedView
+        The views the model was trained on; one at least.
+
+    Returns
+    -------
+    AskedEntity
+
+    Raises
+    ------
+    BadEntityError
+        If it is neither, names other columns, or could be the key of nothing.
+    """
+    columns = entity_columns(views)
+    if isinstance(item, str) and len({tuple(c.name for c in view.entity) for view in views}) > 1:
+        wanted, got = ", ".join(columns), bounded(repr(item), 60)
+        raise BadEntityError(f"this model looks up several entities: send an object with {wanted}; got the key {got}")
+    key = asked_key(item, tuple(columns.values()))
+    if isinstance(item, Mapping):
+        own = ({column.name: item[column.name] for column in view.entity} for view in views)
+        keys = tuple(asked_key(named, view.entity) for named, view in zip(own, views, strict=True))
+        return AskedEntity(key=key, values=item, keys=keys)
+    return AskedEntity(
+        key=key, values=dict.fromkeys(columns, key) if len(columns) == 1 else {}, keys=(key,) * len(views)
+    )
+
+
 def entity_rows(
     columns: Sequence[Mapping[str, Any]],
-    views: Sequence[ServedView],
-    keys: Sequence[str],
+    entities: Sequence[AskedEntity],
     values: Sequence[Sequence[Mapping[str, Any]]],
 ) -> list[list[Any]]:
     """Return one row per entity in the model's column order; what is not known is None.
@@ -74,22 +137,19 @@ def entity_rows(
     ----------
     columns : sequence of mapping
         The model's input columns.
-    views : sequence of ServedView
-        The views the values come from, all of one entity.
-    keys : sequence of str
-        Entity keys.
+    entities : sequence of AskedEntity
+        Who is asked about.
     values : sequence of sequence of mapping
-        Per view, per key: values by feature name; empty where there are none.
+        Per view, per entity: values by feature name; empty where there are none.
 
     Returns
     -------
     list of list
-        One row per key.
+        One row per entity.
     """
-    entity = views[0].entity
     rows = []
-    for place, key in enumerate(keys):
-        known: dict[str, Any] = {entity[0]: key} if len(entity) == 1 else {}
+    for place, entity in enumerate(entities):
+        known = dict(entity.values)
         for found in values:
             known |= found[place]
         rows.append([known.get(str(column["name"])) for column in columns])

@@ -24,7 +24,7 @@ class Payload:
 
     rows: list[Any] | None = None
     records: list[Any] | None = None
-    entities: list[str] | None = None
+    entities: list[Any] | None = None
 
 
 def parse_payload(body: bytes, *, max_depth: int) -> Payload:
@@ -40,7 +40,7 @@ def parse_payload(body: bytes, *, max_depth: int) -> Payload:
     Returns
     -------
     Payload
-        The one form that was given; its cells are not checked yet. NaN stands for a literal NaN.
+        The one form that was given; its items are not checked yet. NaN stands for a literal NaN.
 
     Raises
     ------
@@ -58,10 +58,10 @@ def parse_payload(body: bytes, *, max_depth: int) -> Payload:
 
 
 def _keys(value: dict[str, Any]) -> int:
-    records = value.get("records")
-    if type(records) is not list:
+    objects = value.get("records") or value.get("entities")
+    if type(objects) is not list:
         return len(value)
-    return len(value) + sum(len(record) for record in records if type(record) is dict)
+    return len(value) + sum(len(item) for item in objects if type(item) is dict)
 
 
 def payload_of(value: Any) -> Payload:
@@ -75,7 +75,7 @@ def payload_of(value: Any) -> Payload:
     Returns
     -------
     Payload
-        The one form that was given; its cells are not checked yet.
+        The one form that was given; its items are not checked yet.
 
     Raises
     ------
@@ -99,16 +99,7 @@ def payload_of(value: Any) -> Payload:
         raise InvalidRequestError(f"{form} is empty; give at least one", key=form)
     if form == "data":
         return Payload(rows=items)
-    return Payload(records=items) if form == "records" else Payload(entities=_entities(items))
-
-
-def _entities(items: list[Any]) -> list[str]:
-    for row, key in enumerate(items):
-        if not isinstance(key, str) or not key or "\x00" in key or len(key) > 300:
-            raise InvalidRequestError(
-                f"row {row} of entities must be a text of 1 to 300 characters; got {bounded(key, 60)}", row=row
-            )
-    return items
+    return Payload(records=items) if form == "records" else Payload(entities=items)
 
 
 def parse_json(body: bytes, *, max_depth: int, allow_nan: bool = True) -> Any:

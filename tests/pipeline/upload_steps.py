@@ -4,8 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 
 from pipeline.actions.runs import execute_run
 from pipeline.models import Run
@@ -38,3 +40,21 @@ def work() -> Run:
     ended = execute_run(Run.objects.latest("created_at").pk, worker="test")
     assert ended is not None
     return ended
+
+
+def upload_by_api(dataset: str, body: bytes) -> None:
+    """Upload a file to a dataset with a key: sent again, it is the same request."""
+    headers = {**bearer("admin"), "Idempotency-Key": f"to-{dataset}"}
+    address = URL.replace("flights", dataset)
+    answer = Client(SERVER_NAME="localhost").post(address, {"file": SimpleUploadedFile("a.csv", body)}, headers=headers)
+    assert answer.status_code == 202, answer.content
+
+
+def upload_by_console(dataset: str, body: bytes) -> None:
+    """Upload a file to a dataset on the page for it."""
+    person, _ = User.objects.get_or_create(username="boss", is_staff=True, is_superuser=True)
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(person)
+    form = {"file": SimpleUploadedFile("a.csv", body), "dataset": dataset, "format": "", "max_rejected": ""}
+    answer = client.post(reverse("admin:pipeline_run_upload"), form)
+    assert "/pipeline/run/" in answer.headers.get("Location", ""), answer.headers
