@@ -5,6 +5,7 @@ import pytest
 
 from models_store.core.gates import GATES, evaluate
 from models_store.core.gates.base import ArtefactCheck, Champion, Evidence, GateOutcome, SmokeCheck
+from models_store.core.paired import PairedLoss
 from tests.models_store.made import GOOD, OUTPUT
 
 COLUMNS = [{"name": "a", "dtype": "number", "nullable": True}, {"name": "b", "dtype": "string", "nullable": False}]
@@ -20,6 +21,7 @@ EVIDENCE = Evidence(
     artefact=ArtefactCheck(digest="d" * 64),
     smoke=SmokeCheck(rows=5, finite=True),
     champion=CHAMPION,
+    paired=PairedLoss(rows=500, own=0.4, champion=0.4, resampled=(-0.002, 0.0, 0.004)),
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from features.ground.errors import bounded
+from models_store.core.paired import PairedLoss
 from models_store.core.quality import is_lower_better
 
 MAX_SHOWN = 200
@@ -87,6 +88,8 @@ class Evidence:
         Whether it answers.
     champion : Champion or None
         The version in production; None if there is none, or it is this one.
+    paired : PairedLoss or None
+        Both on the rows both were tested on; None where there is no champion.
     """
 
     spec: str
@@ -99,6 +102,7 @@ class Evidence:
     artefact: ArtefactCheck
     smoke: SmokeCheck
     champion: Champion | None = None
+    paired: PairedLoss | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
