@@ -3,9 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from features.ground.canonical import digest
 from models_store.adapters.artefacts import VerifiedArtefact, read_artefact
 from models_store.adapters.smoke import smoke_check
+from models_store.adapters.traffic import served_traffic
+from models_store.adapters.training_data import trained_on
 from models_store.core.gates import GateOutcome
 from models_store.core.gates.base import ArtefactCheck, Champion, Evidence, SmokeCheck
 from models_store.core.judged import FILE_NAME, JudgedRows, parse_judged
@@ -58,6 +62,10 @@ def gather_evidence(version: ModelVersion) -> Gathered:
         smoke=_smoke(version, artefact),
         champion=None if champion is None else _champion(champion),
         paired=None if champion is None else _paired(version, artefact, champion),
+        size_bytes=version.size_bytes,
+        trained_on=trained_on(version),
+        traffic=served_traffic(version.pk),
+        as_of=timezone.now(),
     )
     return Gathered(evidence=evidence, generation=version.model.generation)
 
@@ -80,7 +88,7 @@ def evidence_digest(gathered: Gathered, outcomes: Sequence[GateOutcome], waived:
         sha256 over the artefact's digest, the metrics, the gates and the waivers.
     """
     evidence = gathered.evidence
-    seen = [[found.gate, found.passed, found.observed, found.threshold] for found in outcomes]
+    seen = [[found.gate, found.passed, "" if found.moving else found.observed, found.threshold] for found in outcomes]
     artefact = [evidence.artefact.digest, evidence.artefact.error]
     return digest({"artefact": artefact, "metrics": evidence.metrics, "gates": seen, "waived": sorted(waived)})
 
