@@ -10,6 +10,11 @@ class PredictionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Count the prediction log for the gates, and see to the roles."""
+        from models_store.adapters.traffic import count_traffic_with
+        from predictions.adapters.reads import trial_traffic
+
+        count_traffic_with(trial_traffic)
         # Permissions exist only after the registry's own tables were migrated.
         post_migrate.connect(_ensure_roles, sender=self)
 

@@ -3,13 +3,19 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from features.ground.canonical import digest
 from models_store.adapters.artefacts import VerifiedArtefact, read_artefact
 from models_store.adapters.smoke import smoke_check
+from models_store.adapters.traffic import served_traffic
+from models_store.adapters.training_data import trained_on
 from models_store.core.gates import GateOutcome
 from models_store.core.gates.base import ArtefactCheck, Champion, Evidence, SmokeCheck
+from models_store.core.judged import FILE_NAME, JudgedRows, parse_judged
+from models_store.core.paired import PairedLoss, paired_loss
 from models_store.core.sample import sample_rows
-from models_store.errors import ArtefactError
+from models_store.errors import ArtefactError, ArtefactMissingError
 from models_store.models import ModelVersion, Stage
 
 
@@ -55,6 +61,11 @@ def gather_evidence(version: ModelVersion) -> Gathered:
         artefact=check,
         smoke=_smoke(version, artefact),
         champion=None if champion is None else _champion(champion),
+        paired=None if champion is None else _paired(version, artefact, champion),
+        size_bytes=version.size_bytes,
+        trained_on=trained_on(version),
+        traffic=served_traffic(version.pk),
+        as_of=timezone.now(),
     )
     return Gathered(evidence=evidence, generation=version.model.generation)
 
@@ -77,7 +88,7 @@ def evidence_digest(gathered: Gathered, outcomes: Sequence[GateOutcome], waived:
         sha256 over the artefact's digest, the metrics, the gates and the waivers.
     """
     evidence = gathered.evidence
-    seen = [[found.gate, found.passed, found.observed, found.threshold] for found in outcomes]
+    seen = [[found.gate, found.passed, "" if found.moving else found.observed, found.threshold] for found in outcomes]
     artefact = [evidence.artefact.digest, evidence.artefact.error]
     return digest({"artefact": artefact, "metrics": evidence.metrics, "gates": seen, "waived": sorted(waived)})
 
@@ -104,3 +115,19 @@ def _champion(version: ModelVersion) -> Champion:
         input_schema=version.input_schema,
         output_schema=version.output_schema,
     )
+
+
+def _paired(version: ModelVersion, artefact: VerifiedArtefact | None, champion: ModelVersion) -> PairedLoss:
+    if artefact is None:
+        return PairedLoss(rows=0, error="not compared: the artefact was refused")
+    try:
+        own = _judged(version, artefact)
+        return paired_loss(own, _judged(champion, read_artefact(champion, only=(FILE_NAME,))))
+    except ArtefactError as error:
+        return PairedLoss(rows=0, error=error.message)
+
+
+def _judged(version: ModelVersion, artefact: VerifiedArtefact) -> JudgedRows:
+    if FILE_NAME not in artefact.files:
+        raise ArtefactMissingError(f"{version} keeps no {FILE_NAME}: train it again")
+    return parse_judged(artefact.files[FILE_NAME])

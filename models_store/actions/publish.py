@@ -41,7 +41,9 @@ def publish_production(model: str) -> Path | None:
         if live is None:
             withdraw_files(model)
             return None
-        return publish_files(model, live.manifest_digest, read_artefact(live).files)
+        # Whoever wants a file wants the model; its test rows stay with the artefact.
+        files = {name: data for name, data in read_artefact(live).files.items() if name.startswith("model.")}
+        return publish_files(model, live.manifest_digest, files)
 
 
 def published_or_warning(model: str, actor: str) -> str:

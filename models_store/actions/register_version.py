@@ -12,6 +12,7 @@ from features.ground.errors import DomainError, bounded
 from models_store.actions.audit import append_audit
 from models_store.adapters.artefacts import StoredArtefact, discard_artefact, write_artefact
 from models_store.adapters.provenance import library_versions
+from models_store.core.judged import FILE_NAME, JudgedRows, judged_bytes
 from models_store.core.policy import Policy, default_policy
 from models_store.core.quality import is_lower_better
 from models_store.core.sample import sample_rows
@@ -53,6 +54,8 @@ class NewVersion:
         Rows in the schema's order to ask it before every promotion; made from the schema if left out.
     policy : Policy, optional
         For a model that doesn't exist yet; the task's default if left out.
+    judged : JudgedRows, optional
+        Its test rows, kept among its files so that a later version can be held against it on the same ones.
     """
 
     model: str
@@ -73,6 +76,7 @@ class NewVersion:
     actor: str
     sample: Sequence[Sequence[Any]] | None = None
     policy: Policy | None = None
+    judged: JudgedRows | None = None
 
 
 def register_version(new: NewVersion) -> ModelVersion:
@@ -98,11 +102,12 @@ def register_version(new: NewVersion) -> ModelVersion:
         If other registrations were faster too many times.
     """
     body = _checked(new)
+    files = dict(new.files) | ({FILE_NAME: judged_bytes(new.judged)} if new.judged else {})
     for _ in range(ATTEMPTS):
         number = _next_number(new.model)
         # The id makes every artefact's digest its own, so that removing one can't touch another's.
         about = {**body, "version": number, "artefact_id": uuid4().hex}
-        stored = write_artefact(new.files, about)
+        stored = write_artefact(files, about)
         try:
             version = _insert(new, body, number, stored)
         except (DomainError, IntegrityError):

@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,8 +86,8 @@ def write_artefact(files: Mapping[str, bytes], about: Mapping[str, Any]) -> Stor
     )
 
 
-def read_artefact(version: SignedVersion) -> VerifiedArtefact:
-    """Read a version's artefact once and check it before any byte is interpreted."""
+def read_artefact(version: SignedVersion, *, only: Collection[str] | None = None) -> VerifiedArtefact:
+    """Read a version's artefact, or only some files of it, once and check it before any byte is interpreted."""
     if not manifests.is_digest(version.manifest_digest):
         raise ArtefactCorruptError("the version's row does not name an artefact: its manifest digest has another form")
     folder = _folder(version.manifest_digest)
@@ -100,7 +100,8 @@ def read_artefact(version: SignedVersion) -> VerifiedArtefact:
     _check_signature(folder, data, version)
     manifest = manifests.parse_manifest(data)
     manifests.check_identity(manifest, version.model.name, version.number)
-    return VerifiedArtefact(manifest=manifest, files=_read_files(folder, manifest["files"]))
+    listed = {name: entry for name, entry in manifest["files"].items() if only is None or name in only}
+    return VerifiedArtefact(manifest=manifest, files=_read_files(folder, listed))
 
 
 def discard_artefact(stored: StoredArtefact) -> None:

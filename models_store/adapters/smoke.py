@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from models_store.adapters.child.timing import median_ms
 from models_store.adapters.sandbox import ask_child
 from models_store.core.gates.base import SmokeCheck
 from models_store.errors import ModelFileError, ModelFileRefusedError
@@ -36,7 +37,7 @@ def smoke_check(
             return _onnx_check(files["model.onnx"], [str(column["name"]) for column in schema], rows)
         request = {"columns": [dict(column) for column in schema], "rows": [*map(list, rows)]}
         answer = ask_child("smoke", request, files["model.joblib"])
-        return SmokeCheck(rows=len(rows), finite=bool(answer.values["finite"]))
+        return SmokeCheck(rows=len(rows), finite=bool(answer.values["finite"]), row_ms=answer.values["row_ms"])
     except KeyError as error:
         return SmokeCheck(rows=len(rows), finite=False, error=f"the artefact has no {error.args[0]} for its engine")
     except (ModelFileError, ModelFileRefusedError) as error:
@@ -80,8 +81,10 @@ def all_finite(outputs: Sequence[Any]) -> bool:
 
 
 def _onnx_check(blob: bytes, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> SmokeCheck:
-    outputs = run_graph(open_session(blob), names, rows)
-    return SmokeCheck(rows=len(rows), finite=all_finite(outputs))
+    session = open_session(blob)
+    outputs = run_graph(session, names, rows)
+    row_ms = median_ms(lambda: run_graph(session, names, rows[:1]))
+    return SmokeCheck(rows=len(rows), finite=all_finite(outputs), row_ms=row_ms)
 
 
 def _column(values: list[Any], kind: str) -> Any:

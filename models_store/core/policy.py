@@ -7,8 +7,7 @@ from typing import Any
 from features.ground.errors import bounded
 from models_store.core.calendar import Calendar
 from models_store.core.calendar_form import calendar_as_dict, parse_calendar
-from models_store.core.gates import GATES
-from models_store.core.gates.signature_compatible import DIFFERENCES
+from models_store.core.gates import GATES, SETTINGS
 from models_store.errors import PolicyError
 
 ROLLBACK = "rollback"
@@ -27,13 +26,6 @@ KEYS = (
     "timezone",
 )
 _SOUND = ["artefact_verified", "signature_compatible", "smoke_prediction_finite"]
-_NUMBERS = {
-    "primary_metric": "bound",
-    "better_than_baseline": "margin",
-    "better_than_linear": "margin",
-    "not_worse_than_champion": "tolerance",
-    "calibration_error": "max",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,7 +158,7 @@ def parse_policy(data: Mapping[str, Any], task: str) -> Policy:
         if not isinstance(names, list | tuple):
             raise PolicyError(f"a stage has a list of gates, got {bounded(names)}")
         _only(dict.fromkeys(map(str, names)), tuple(GATES), "gates are")
-    _only(settings, (*_NUMBERS, "signature_compatible"), "gates with settings are")
+    _only(settings, tuple(SETTINGS), "gates with settings are")
     for gate, values in settings.items():
         _check_settings(gate, values)
     return Policy(
@@ -194,13 +186,7 @@ def _only(data: Any, allowed: tuple[str, ...], said: str) -> None:
 
 
 def _check_settings(gate: str, values: Any) -> None:
-    if gate == "signature_compatible":
-        _only(values, ("allow",), f"settings of {gate} are")
-        allow = values.get("allow", ())
-        if not isinstance(allow, list | tuple) or set(map(str, allow)) - set(DIFFERENCES):
-            raise PolicyError(f"{gate}.allow is a list of {', '.join(DIFFERENCES)}; got {bounded(allow)}")
-        return
-    _only(values, (_NUMBERS[gate],), f"settings of {gate} are")
+    _only(values, tuple(SETTINGS[gate]), f"settings of {gate} are")
     for key, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -1e308 < value < 1e308:
-            raise PolicyError(f"{gate}.{key} must be a number, got {bounded(value)}")
+        if fault := SETTINGS[gate][key].fault(value):
+            raise PolicyError(f"{gate}.{key} {fault}")

@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from django.db.models import Max, Min, Sum
+
+from models_store.core.gates.known import Traffic
 from predictions.errors import UnknownPredictionError
 from predictions.models import Prediction
 
@@ -13,3 +16,14 @@ def read_prediction(key: UUID) -> Prediction:
     if found is None:
         raise UnknownPredictionError(f"no prediction {key} is in the log", prediction_id=str(key))
     return found
+
+
+def trial_traffic(version_id: int) -> Traffic:
+    """Return what a version has answered in shadow or as canary."""
+    tried = Prediction.objects.filter(
+        model_version=version_id, role__in=(Prediction.Role.SHADOW, Prediction.Role.CANARY)
+    )
+    found = tried.aggregate(rows=Sum("rows"), first=Min("at"), last=Max("at"))
+    if not found["rows"]:
+        return Traffic()
+    return Traffic(rows=found["rows"], hours=(found["last"] - found["first"]).total_seconds() / 3600)

@@ -170,7 +170,7 @@ def test_policy_comes_back_from_its_row():
         ({"stages": {"production": ["luck"]}}, "gates are"),
         ({"settings": {"luck": {}}}, "gates with settings are"),
         ({"settings": {"calibration_error": {"most": 1}}}, "settings of calibration_error are max"),
-        ({"settings": {"calibration_error": {"max": "1"}}}, "must be a number"),
+        ({"settings": {"calibration_error": {"max": "1"}}}, "max must be a number, got 1"),
         ({"settings": {"primary_metric": {"bound": math.nan}}}, "must be a number"),
         ({"settings": {"primary_metric": {"bound": math.inf}}}, "must be a number"),
         ({"settings": {"primary_metric": {"bound": 10**400}}}, "must be a number"),

@@ -1,25 +1,35 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from models_store.core.gates import GATES, evaluate
 from models_store.core.gates.base import ArtefactCheck, Champion, Evidence, GateOutcome, SmokeCheck
+from models_store.core.gates.known import Traffic, TrainedOn
+from models_store.core.paired import PairedLoss
 from tests.models_store.made import GOOD, OUTPUT
 
 COLUMNS = [{"name": "a", "dtype": "number", "nullable": True}, {"name": "b", "dtype": "string", "nullable": False}]
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+SLICES = {"origin": [{"value": "JFK", "rows": 900, "metrics": {"log_loss": 0.42, "roc_auc": 0.7}}]}
 CHAMPION = Champion(number=1, snapshot_id=7, metrics=GOOD, input_schema=COLUMNS, output_schema=OUTPUT)
 EVIDENCE = Evidence(
     spec="flights@2",
     task="classification",
     primary_metric="log_loss",
     snapshot_id=7,
-    metrics=GOOD,
+    metrics=GOOD | {"slices": SLICES},
     input_schema=COLUMNS,
     output_schema=OUTPUT,
     artefact=ArtefactCheck(digest="d" * 64),
-    smoke=SmokeCheck(rows=5, finite=True),
+    smoke=SmokeCheck(rows=5, finite=True, row_ms=1.5),
     champion=CHAMPION,
+    paired=PairedLoss(rows=500, own=0.4, champion=0.4, resampled=(-0.002, 0.0, 0.004)),
+    size_bytes=3 * 1024 * 1024,
+    trained_on=TrainedOn(dataset="trips@4", newest=NOW - timedelta(days=2), is_event=True, accepted=[]),
+    traffic=Traffic(rows=2000, hours=30.0),
+    as_of=NOW,
 )
 
 
@@ -44,7 +54,9 @@ def test_one_failed_gate_does_not_hide_the_others():
         "better_than_baseline",
         "better_than_linear",
         "not_worse_than_champion",
+        "slices_not_worse",
         "calibration_error",
+        "max_latency",
         "smoke_prediction_finite",
     }
 

@@ -8,28 +8,45 @@ from models_store.core.gates import (
     better_than_baseline,
     better_than_linear,
     calibration_error,
+    data_fresh,
+    leakage_report_clean,
+    max_latency,
+    max_size,
+    minimum_traffic,
+    not_worse_on_same_rows,
     not_worse_than_champion,
     primary_metric,
     signature_compatible,
+    slices_not_worse,
     smoke_prediction_finite,
 )
 from models_store.core.gates.base import Evidence, Gate, GateOutcome
+from models_store.core.gates.settings import Setting
 
-__all__ = ["GATES", "Evidence", "Gate", "GateOutcome", "evaluate"]
+__all__ = ["GATES", "SETTINGS", "Evidence", "Gate", "GateOutcome", "evaluate"]
 
-GATES: Mapping[str, Gate] = {
-    gate.NAME: gate.evaluate
-    for gate in (
-        artefact_verified,
-        primary_metric,
-        better_than_baseline,
-        better_than_linear,
-        not_worse_than_champion,
-        calibration_error,
-        signature_compatible,
-        smoke_prediction_finite,
-    )
+_MODULES = (
+    artefact_verified,
+    primary_metric,
+    better_than_baseline,
+    better_than_linear,
+    not_worse_than_champion,
+    not_worse_on_same_rows,
+    slices_not_worse,
+    calibration_error,
+    leakage_report_clean,
+    data_fresh,
+    max_size,
+    max_latency,
+    minimum_traffic,
+    signature_compatible,
+    smoke_prediction_finite,
+)
+GATES: Mapping[str, Gate] = {gate.NAME: gate.evaluate for gate in _MODULES}
+SETTINGS: Mapping[str, Mapping[str, Setting]] = {
+    gate.NAME: gate.SETTINGS for gate in _MODULES if hasattr(gate, "SETTINGS")
 }
+"""What may be set of each gate that has settings."""
 
 
 def evaluate(names: Sequence[str], evidence: Evidence, settings: Mapping[str, Mapping[str, Any]]) -> list[GateOutcome]:

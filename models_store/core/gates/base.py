@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from features.ground.errors import bounded
+from models_store.core.gates.known import Traffic, TrainedOn
+from models_store.core.paired import PairedLoss
 from models_store.core.quality import is_lower_better
 
 MAX_SHOWN = 200
@@ -39,11 +42,14 @@ class SmokeCheck:
         Whether it answered all of them without NaN or infinity.
     error : str
         Why it did not answer; empty if it did.
+    row_ms : float or None
+        Median time of the answer to one row, in milliseconds; None if it did not answer.
     """
 
     rows: int
     finite: bool
     error: str = ""
+    row_ms: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +93,16 @@ class Evidence:
         Whether it answers.
     champion : Champion or None
         The version in production; None if there is none, or it is this one.
+    paired : PairedLoss or None
+        Both on the rows both were tested on; None where there is no champion.
+    size_bytes : int
+        All files of the artefact.
+    trained_on : TrainedOn or None
+        What is known of its data; None where it was made elsewhere.
+    traffic : Traffic
+        What it has answered in shadow or as canary.
+    as_of : datetime
+        When the evidence was gathered.
     """
 
     spec: str
@@ -99,6 +115,11 @@ class Evidence:
     artefact: ArtefactCheck
     smoke: SmokeCheck
     champion: Champion | None = None
+    paired: PairedLoss | None = None
+    size_bytes: int = 0
+    trained_on: TrainedOn | None = None
+    traffic: Traffic = field(default_factory=Traffic)
+    as_of: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +136,8 @@ class GateOutcome:
         What was seen and what was asked for, at most 200 characters each.
     evidence : mapping
         The details, JSON-compatible.
+    moving : bool
+        Whether what is observed changes by itself, so that an approval is bound to the decision alone.
     """
 
     gate: str
@@ -122,6 +145,7 @@ class GateOutcome:
     observed: str
     threshold: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    moving: bool = False
 
 
 Settings = Mapping[str, Any]

@@ -1,8 +1,10 @@
 """The version beats the answer that needs no model."""
 
 from models_store.core.gates.base import Evidence, GateOutcome, Settings, better_than
+from models_store.core.gates.settings import Number
 
 NAME = "better_than_baseline"
+SETTINGS = {"margin": Number()}
 
 
 def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:

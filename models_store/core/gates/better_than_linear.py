@@ -1,8 +1,10 @@
 """The version beats a simple linear model."""
 
 from models_store.core.gates.base import Evidence, GateOutcome, Settings, better_than
+from models_store.core.gates.settings import Number
 
 NAME = "better_than_linear"
+SETTINGS = {"margin": Number()}
 
 
 def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:

@@ -1,9 +1,11 @@
 """A classifier's probabilities mean what they say."""
 
 from models_store.core.gates.base import Evidence, GateOutcome, Settings, measured, outcome
+from models_store.core.gates.settings import Number
 
 NAME = "calibration_error"
 DEFAULT_MAX = 0.1
+SETTINGS = {"max": Number()}
 
 
 def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:

@@ -1,10 +1,12 @@
 """The version is about as good as the one in production, or better."""
 
 from models_store.core.gates.base import Evidence, GateOutcome, Settings, measured, outcome
+from models_store.core.gates.settings import Number
 from models_store.core.quality import is_lower_better
 
 NAME = "not_worse_than_champion"
 DEFAULT_TOLERANCE = 0.02
+SETTINGS = {"tolerance": Number()}
 
 
 def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:

@@ -1,9 +1,11 @@
 """The primary metric was measured, and is good enough if the policy says what that is."""
 
 from models_store.core.gates.base import Evidence, GateOutcome, Settings, measured, outcome
+from models_store.core.gates.settings import Number
 from models_store.core.quality import is_lower_better
 
 NAME = "primary_metric"
+SETTINGS = {"bound": Number()}
 
 
 def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:

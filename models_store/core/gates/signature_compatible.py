@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models_store.core.gates.base import Evidence, GateOutcome, Settings, outcome
+from models_store.core.gates.settings import Names
 
 NAME = "signature_compatible"
 DIFFERENCES = ("added", "removed", "retyped", "reordered", "classes")
+SETTINGS = {"allow": Names(allowed=DIFFERENCES)}
 
 
 def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:
