@@ -144,6 +144,12 @@ class ModelFileRefusedError(ModelsStoreError, RefusedError):
     code = "model_file_refused"
 
 
+class BadCardError(ModelsStoreError, InvalidInputError):
+    """What was written for a model card can't be kept: its part, length or characters."""
+
+    code = "bad_card"
+
+
 class BadPromotionError(ModelsStoreError, InvalidInputError):
     """A promotion asked for in a form that can't be: its reason, stage or percent."""
 

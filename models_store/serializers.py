@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from models_store.core.card import WRITTEN
 from models_store.core.lifecycle import TARGETS
 from models_store.core.reasons import MAX_REASON
 from models_store.models import ModelVersion, PromotionRequest, RegisteredModel
@@ -112,6 +113,41 @@ class Strict(serializers.Serializer[Any]):
             text = f"unknown field; allowed: {', '.join(sorted(self.fields))}"
             raise serializers.ValidationError({name[:100]: text for name in unknown[:20]})
         return super().to_internal_value(data)
+
+
+class WrittenSerializer(serializers.Serializer[Any]):
+    """What people have written on a model's card."""
+
+    model = serializers.CharField()
+    written = serializers.DictField(child=serializers.CharField(), help_text="Purpose, intended use, limits, owner.")
+    missing = serializers.ListField(child=serializers.CharField(), help_text="Parts that are still empty.")
+
+
+class CardSerializer(WrittenSerializer):
+    """A version's model card."""
+
+    version = serializers.IntegerField()
+    task = serializers.CharField()
+    stage = serializers.CharField()
+    trained_on = serializers.DictField(help_text="Dataset, snapshot, fingerprints; empty for a model made elsewhere.")
+    rows = serializers.DictField(help_text="By part: train, test.")
+    metrics = serializers.ListField(child=serializers.DictField(), help_text="Of the test part, beside the baselines'.")
+    slices = serializers.DictField()
+    gates = serializers.ListField(child=serializers.DictField())
+    waivers = serializers.ListField(child=serializers.DictField())
+    inputs = serializers.ListField(child=serializers.DictField())
+    training = serializers.DictField()
+    artefact = serializers.DictField()
+
+
+class EditCardSerializer(Strict):
+    """Write parts of a model's card."""
+
+    purpose = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["purpose"])
+    intended_use = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["intended_use"])
+    limits = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["limits"])
+    owner = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["owner"])
+    reason = serializers.CharField(max_length=MAX_REASON)
 
 
 class AskSerializer(Strict):

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from features.ground.canonical import digest
+from models_store.actions.model_card import written_parts
 from models_store.adapters.artefacts import VerifiedArtefact, read_artefact
 from models_store.adapters.smoke import smoke_check
 from models_store.core.gates import GateOutcome
@@ -55,6 +56,7 @@ def gather_evidence(version: ModelVersion) -> Gathered:
         artefact=check,
         smoke=_smoke(version, artefact),
         champion=None if champion is None else _champion(champion),
+        card=written_parts(version.model),
     )
     return Gathered(evidence=evidence, generation=version.model.generation)
 

@@ -10,7 +10,9 @@ from django.shortcuts import get_object_or_404
 from features.ground.console import ReadOnlyAdmin, actor_of, answer, link, page_of
 from features.ground.panels import Panel
 from features.ground.unfold import ActionDialog, ActionVariant, ChoicesDropdownFilter, action, display
+from models_store.actions.edit_card import edit_card
 from models_store.actions.rollback import rollback
+from models_store.admin.card import CardForm
 from models_store.admin.forms import RollbackForm
 from models_store.admin.pages import model_panels
 from models_store.models import RegisteredModel, Stage
@@ -23,8 +25,8 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     next_command = "manage.py train MODEL --dataset DATASET"
     list_display = ("name", "production", "task", "primary_metric", "owner", "generation", "canary_percent")
     list_filter = (("task", ChoicesDropdownFilter),)
-    search_fields = ("name", "description", "owner")
-    actions_detail = ("roll_back",)
+    search_fields = ("name", "purpose", "owner")
+    actions_detail = ("write_card", "roll_back")
 
     @display(description="Production")
     def production(self, obj: RegisteredModel) -> Any:
@@ -37,6 +39,28 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may change what serves."""
         return bool(request.user.has_perm("models_store.promote_modelversion"))
+
+    @action(
+        description="Write model card",
+        url_path="card",
+        permissions=["promote"],
+        icon="edit_note",
+        dialog=ActionDialog(
+            title="Write the model card",
+            description="It goes out with every version of this model; what stood here stays in the audit trail.",
+            form_class=CardForm,
+            form_submit_text="Write",
+        ),
+    )
+    def write_card(self, request: HttpRequest, form: CardForm, object_id: str) -> HttpResponse:
+        """Write what people say of the model."""
+        model = get_object_or_404(RegisteredModel, pk=object_id)
+
+        def work() -> str:
+            edit_card(model.name, form.changed_parts(), reason=form.cleaned_data["reason"], actor=actor_of(request))
+            return f"The card of {model.name} is written."
+
+        return answer(request, page_of(model), work)
 
     @action(
         description="Roll back",

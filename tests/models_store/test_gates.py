@@ -20,6 +20,7 @@ EVIDENCE = Evidence(
     artefact=ArtefactCheck(digest="d" * 64),
     smoke=SmokeCheck(rows=5, finite=True),
     champion=CHAMPION,
+    card={"purpose": "late flights", "intended_use": "staffing", "limits": "no charters", "owner": "Ann"},
 )
 
 

@@ -8,6 +8,7 @@ from models_store.core.gates import (
     better_than_baseline,
     better_than_linear,
     calibration_error,
+    model_card_complete,
     not_worse_than_champion,
     primary_metric,
     signature_compatible,
@@ -26,6 +27,7 @@ GATES: Mapping[str, Gate] = {
         better_than_linear,
         not_worse_than_champion,
         calibration_error,
+        model_card_complete,
         signature_compatible,
         smoke_prediction_finite,
     )

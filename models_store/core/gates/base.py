@@ -87,6 +87,8 @@ class Evidence:
         Whether it answers.
     champion : Champion or None
         The version in production; None if there is none, or it is this one.
+    card : mapping of str to str
+        What people have written on the model's card, by part.
     """
 
     spec: str
@@ -99,6 +101,7 @@ class Evidence:
     artefact: ArtefactCheck
     smoke: SmokeCheck
     champion: Champion | None = None
+    card: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
