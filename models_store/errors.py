@@ -186,6 +186,24 @@ class NothingToRollBackToError(ModelsStoreError, RefusedError):
     code = "nothing_to_roll_back_to"
 
 
+class DrillRefusedError(ModelsStoreError, RefusedError):
+    """A rollback can't be drilled now: nothing is in production, or an open request would be voided."""
+
+    code = "drill_refused"
+
+
+class DrillFailedError(ModelsStoreError, RefusedError):
+    """A drilled rollback ended where it began, but not every request was answered rightly meanwhile."""
+
+    code = "drill_failed"
+
+
+class NotServedError(ModelsStoreError, UnavailableError):
+    """The served model was asked and gave no answer."""
+
+    code = "not_served"
+
+
 class UnknownRequestError(ModelsStoreError, NotFoundError):
     """There is no promotion request of this number."""
 

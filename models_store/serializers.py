@@ -173,3 +173,38 @@ class RejectSerializer(Strict):
     """Reject a request."""
 
     reason = serializers.CharField(max_length=MAX_REASON)
+
+
+class RollBackSerializer(Strict):
+    """Return to an earlier production version."""
+
+    to = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    reason = serializers.CharField(max_length=MAX_REASON)
+    expected_generation = serializers.IntegerField(required=False, min_value=0, help_text="As you saw the model.")
+
+
+class RolledBackSerializer(serializers.Serializer[Any]):
+    """From which version to which."""
+
+    from_version = serializers.IntegerField(allow_null=True)
+    to_version = serializers.IntegerField()
+    seconds = serializers.FloatField()
+    generation = serializers.IntegerField()
+    warning = serializers.CharField(help_text="What is left to repair; empty if nothing is.")
+
+
+class DrillSerializer(serializers.Serializer[Any]):
+    """What a drill measured."""
+
+    live = serializers.IntegerField(help_text="In production before and after.")
+    tried = serializers.IntegerField(help_text="What was rolled back to meanwhile.")
+    seconds_there = serializers.FloatField()
+    seconds_back = serializers.FloatField()
+    served_there_s = serializers.FloatField(help_text="Until the first answer of that version.")
+    served_back_s = serializers.FloatField()
+    answers = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    wrong = serializers.IntegerField()
+    held_back = serializers.IntegerField(help_text="Sent away by the rate limit.")
+    fault = serializers.CharField()
+    generation = serializers.IntegerField()

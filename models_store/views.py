@@ -16,10 +16,12 @@ from rest_framework.views import APIView
 
 from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS
 from models_store.actions.approve import approve
+from models_store.actions.drill_rollback import drill_rollback
 from models_store.actions.edit_card import edit_card
 from models_store.actions.model_card import card_of, model_card, written_parts
 from models_store.actions.promote import Promotion, promote
 from models_store.actions.reject import reject
+from models_store.actions.rollback import rollback
 from models_store.core.card import missing_parts
 from models_store.core.spec import checked_name
 from models_store.models import (
@@ -35,12 +37,15 @@ from models_store.serializers import (
     ApproveSerializer,
     AskSerializer,
     CardSerializer,
+    DrillSerializer,
     EditCardSerializer,
     ModelDetailSerializer,
     ModelSerializer,
     PromotionSerializer,
     RejectSerializer,
     RequestSerializer,
+    RollBackSerializer,
+    RolledBackSerializer,
     VersionDetailSerializer,
     VersionSerializer,
     WrittenSerializer,
@@ -172,6 +177,30 @@ class Promote(APIView):
         """Ask that a version take a stage: 200 if it is applied, 202 if it waits for people or for its time."""
         asked = _checked(AskSerializer, request)
         return _answer(promote(f"{name}@{number}", **asked, actor=_actor(request)))
+
+
+class RollBack(APIView):
+    """Return to an earlier production version."""
+
+    roles = (ADMIN, PROMOTER)
+
+    @extend_schema(tags=["promotion"], request=RollBackSerializer, responses=RolledBackSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Put the previous production version back, or the one named by `to`."""
+        done = rollback(name, **_checked(RollBackSerializer, request), actor=_actor(request))
+        return Response(RolledBackSerializer(asdict(done)).data)
+
+
+class DrillRollback(APIView):
+    """Measure a rollback."""
+
+    roles = (ADMIN, PROMOTER)
+
+    @extend_schema(tags=["promotion"], request=RejectSerializer, responses=DrillSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Roll back and return while this process answers requests of its own, and say what it took."""
+        done = drill_rollback(name, **_checked(RejectSerializer, request), actor=_actor(request))
+        return Response(asdict(done))
 
 
 class PromotionList(ListAPIView[PromotionRequest]):
