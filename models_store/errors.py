@@ -144,6 +144,12 @@ class ModelFileRefusedError(ModelsStoreError, RefusedError):
     code = "model_file_refused"
 
 
+class BadCardError(ModelsStoreError, InvalidInputError):
+    """What was written for a model card can't be kept: its part, length or characters."""
+
+    code = "bad_card"
+
+
 class BadPromotionError(ModelsStoreError, InvalidInputError):
     """A promotion asked for in a form that can't be: its reason, stage or percent."""
 
@@ -178,6 +184,24 @@ class NothingToRollBackToError(ModelsStoreError, RefusedError):
     """No earlier production version is there to return to."""
 
     code = "nothing_to_roll_back_to"
+
+
+class DrillRefusedError(ModelsStoreError, RefusedError):
+    """A rollback can't be drilled now: nothing is in production, or an open request would be voided."""
+
+    code = "drill_refused"
+
+
+class DrillFailedError(ModelsStoreError, RefusedError):
+    """A drilled rollback ended where it began, but not every request was answered rightly meanwhile."""
+
+    code = "drill_failed"
+
+
+class NotServedError(ModelsStoreError, UnavailableError):
+    """The served model was asked and gave no answer."""
+
+    code = "not_served"
 
 
 class UnknownRequestError(ModelsStoreError, NotFoundError):

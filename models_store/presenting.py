@@ -42,7 +42,7 @@ def version_detail(version: ModelVersion) -> dict[str, Any]:
         **version_summary(version),
         "metrics": version.metrics,
         "engine_reason": version.engine_reason,
-        "gates": latest_gates(version),
+        "gates": GateResult.objects.newest_of(version).as_rows(),
         "waivers": [
             {**waiver_summary(waiver), "request": waiver.request_id}
             for waiver in Waiver.objects.filter(request__version=version)
@@ -89,22 +89,3 @@ def waiver_summary(waiver: Waiver) -> dict[str, Any]:
     """Return a waived gate: who took it on themselves, and why."""
     names = ("gate", "actor", "reason", "observed", "threshold")
     return {**{name: getattr(waiver, name) for name in names}, "at": waiver.created_at}
-
-
-def latest_gates(version: ModelVersion) -> list[dict[str, Any]]:
-    """Return the results of the version's last evaluation."""
-    newest = version.gate_results.order_by("-id").values_list("evaluation", flat=True).first()
-    if newest is None:
-        return []
-    results = GateResult.objects.filter(version=version, evaluation=newest).order_by("id")
-    return [
-        {
-            "gate": found.gate,
-            "passed": found.passed,
-            "observed": found.observed,
-            "threshold": found.threshold,
-            "target_stage": found.target_stage,
-            "evaluated_at": found.created_at,
-        }
-        for found in results
-    ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from models_store.core.card import WRITTEN
 from models_store.core.lifecycle import TARGETS
 from models_store.core.reasons import MAX_REASON
 from models_store.models import ModelVersion, PromotionRequest, RegisteredModel
@@ -114,6 +115,41 @@ class Strict(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class WrittenSerializer(serializers.Serializer[Any]):
+    """What people have written on a model's card."""
+
+    model = serializers.CharField()
+    written = serializers.DictField(child=serializers.CharField(), help_text="Purpose, intended use, limits, owner.")
+    missing = serializers.ListField(child=serializers.CharField(), help_text="Parts that are still empty.")
+
+
+class CardSerializer(WrittenSerializer):
+    """A version's model card."""
+
+    version = serializers.IntegerField()
+    task = serializers.CharField()
+    stage = serializers.CharField()
+    trained_on = serializers.DictField(help_text="Dataset, snapshot, fingerprints; empty for a model made elsewhere.")
+    rows = serializers.DictField(help_text="By part: train, test.")
+    metrics = serializers.ListField(child=serializers.DictField(), help_text="Of the test part, beside the baselines'.")
+    slices = serializers.DictField()
+    gates = serializers.ListField(child=serializers.DictField())
+    waivers = serializers.ListField(child=serializers.DictField())
+    inputs = serializers.ListField(child=serializers.DictField())
+    training = serializers.DictField()
+    artefact = serializers.DictField()
+
+
+class EditCardSerializer(Strict):
+    """Write parts of a model's card."""
+
+    purpose = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["purpose"])
+    intended_use = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["intended_use"])
+    limits = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["limits"])
+    owner = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["owner"])
+    reason = serializers.CharField(max_length=MAX_REASON)
+
+
 class AskSerializer(Strict):
     """Ask for a stage."""
 
@@ -137,3 +173,38 @@ class RejectSerializer(Strict):
     """Reject a request."""
 
     reason = serializers.CharField(max_length=MAX_REASON)
+
+
+class RollBackSerializer(Strict):
+    """Return to an earlier production version."""
+
+    to = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    reason = serializers.CharField(max_length=MAX_REASON)
+    expected_generation = serializers.IntegerField(required=False, min_value=0, help_text="As you saw the model.")
+
+
+class RolledBackSerializer(serializers.Serializer[Any]):
+    """From which version to which."""
+
+    from_version = serializers.IntegerField(allow_null=True)
+    to_version = serializers.IntegerField()
+    seconds = serializers.FloatField()
+    generation = serializers.IntegerField()
+    warning = serializers.CharField(help_text="What is left to repair; empty if nothing is.")
+
+
+class DrillSerializer(serializers.Serializer[Any]):
+    """What a drill measured."""
+
+    live = serializers.IntegerField(help_text="In production before and after.")
+    tried = serializers.IntegerField(help_text="What was rolled back to meanwhile.")
+    seconds_there = serializers.FloatField()
+    seconds_back = serializers.FloatField()
+    served_there_s = serializers.FloatField(help_text="Until the first answer of that version.")
+    served_back_s = serializers.FloatField()
+    answers = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    wrong = serializers.IntegerField()
+    held_back = serializers.IntegerField(help_text="Sent away by the rate limit.")
+    fault = serializers.CharField()
+    generation = serializers.IntegerField()

@@ -3,10 +3,12 @@
 from dataclasses import asdict
 from typing import Any, cast
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.pagination import CursorPagination
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -14,8 +16,13 @@ from rest_framework.views import APIView
 
 from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS
 from models_store.actions.approve import approve
+from models_store.actions.drill_rollback import drill_rollback
+from models_store.actions.edit_card import edit_card
+from models_store.actions.model_card import card_of, model_card, written_parts
 from models_store.actions.promote import Promotion, promote
 from models_store.actions.reject import reject
+from models_store.actions.rollback import rollback
+from models_store.core.card import missing_parts
 from models_store.core.spec import checked_name
 from models_store.models import (
     ModelVersion,
@@ -29,13 +36,19 @@ from models_store.models import (
 from models_store.serializers import (
     ApproveSerializer,
     AskSerializer,
+    CardSerializer,
+    DrillSerializer,
+    EditCardSerializer,
     ModelDetailSerializer,
     ModelSerializer,
     PromotionSerializer,
     RejectSerializer,
     RequestSerializer,
+    RollBackSerializer,
+    RolledBackSerializer,
     VersionDetailSerializer,
     VersionSerializer,
+    WrittenSerializer,
 )
 
 
@@ -112,6 +125,46 @@ class VersionDetail(APIView):
         return Response(VersionDetailSerializer(version).data)
 
 
+class MarkdownRenderer(BaseRenderer):
+    """Answers with a document."""
+
+    media_type, format, charset = "text/markdown", "markdown", "utf-8"
+
+    def render(self, data: str, *args: Any, **kwargs: Any) -> bytes:
+        """Return the text as it is."""
+        return data.encode()
+
+
+class VersionCard(APIView):
+    """Show a version's model card."""
+
+    roles = READERS
+    renderer_classes = (JSONRenderer, MarkdownRenderer)
+
+    @extend_schema(
+        tags=["models"], responses={(200, "application/json"): CardSerializer, (200, "text/markdown"): OpenApiTypes.STR}
+    )
+    def get(self, request: Request, name: str, number: int) -> Response:
+        """Show purpose, use, limits, owner, data, metrics and gates; as Markdown for `Accept: text/markdown`."""
+        version = ModelVersion.objects.resolve(f"{name}@{number}")
+        as_text = isinstance(request.accepted_renderer, MarkdownRenderer)
+        return Response(model_card(version) if as_text else card_of(version))
+
+
+class EditCard(APIView):
+    """Write a model's card."""
+
+    roles = (ADMIN, PROMOTER)
+
+    @extend_schema(tags=["models"], request=EditCardSerializer, responses=WrittenSerializer)
+    def patch(self, request: Request, name: str) -> Response:
+        """Write parts of a model's card, with a reason; what is left out stays as it is."""
+        asked = _checked(EditCardSerializer, request)
+        reason = asked.pop("reason")
+        written = written_parts(edit_card(name, asked, reason=reason, actor=_actor(request)))
+        return Response({"model": name, "written": written, "missing": missing_parts(written)})
+
+
 class Promote(APIView):
     """Ask for a stage."""
 
@@ -124,6 +177,30 @@ class Promote(APIView):
         """Ask that a version take a stage: 200 if it is applied, 202 if it waits for people or for its time."""
         asked = _checked(AskSerializer, request)
         return _answer(promote(f"{name}@{number}", **asked, actor=_actor(request)))
+
+
+class RollBack(APIView):
+    """Return to an earlier production version."""
+
+    roles = (ADMIN, PROMOTER)
+
+    @extend_schema(tags=["promotion"], request=RollBackSerializer, responses=RolledBackSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Put the previous production version back, or the one named by `to`."""
+        done = rollback(name, **_checked(RollBackSerializer, request), actor=_actor(request))
+        return Response(RolledBackSerializer(asdict(done)).data)
+
+
+class DrillRollback(APIView):
+    """Measure a rollback."""
+
+    roles = (ADMIN, PROMOTER)
+
+    @extend_schema(tags=["promotion"], request=RejectSerializer, responses=DrillSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        """Roll back and return while this process answers requests of its own, and say what it took."""
+        done = drill_rollback(name, **_checked(RejectSerializer, request), actor=_actor(request))
+        return Response(asdict(done))
 
 
 class PromotionList(ListAPIView[PromotionRequest]):

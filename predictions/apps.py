@@ -17,6 +17,15 @@ class PredictionsConfig(AppConfig):
         count_traffic_with(trial_traffic)
         # Permissions exist only after the registry's own tables were migrated.
         post_migrate.connect(_ensure_roles, sender=self)
+        from models_store.adapters.served import reach_served_with
+
+        reach_served_with(_served)
+
+
+def _served(model: str) -> Any:
+    from predictions.actions.ask_served import served
+
+    return served(model)
 
 
 def _ensure_roles(using: str, **_: Any) -> None:

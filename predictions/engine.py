@@ -6,7 +6,8 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -110,6 +111,18 @@ class Engine:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._poll, name="engine-poll", daemon=True)
                 self._thread.start()
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Follow the registry while the block lasts; a process that serves does so anyway."""
+        if self._polling:
+            yield
+            return
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
 
     def stop(self) -> None:
         """End the thread and forget what is loaded; the next question loads it anew."""
@@ -238,5 +251,6 @@ serving = _engine.serving
 version = _engine.version
 refresh = _engine.refresh
 start = _engine.start
+followed = _engine.followed
 stop = _engine.stop
 status = _engine.status

@@ -19,8 +19,12 @@ from features.adapters.snapshots import read_snapshot
 from features.ground.progress import Report
 from mlsite.demo import data, stream, traffic
 from mlsite.demo.state import MODEL
+from models_store.actions.change_policy import change_policy
+from models_store.actions.edit_card import edit_card
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.promote import promote
+from models_store.core.gates.model_card_complete import NAME as CARD
+from models_store.core.policy import parse_policy
 from models_store.models import ModelVersion
 from pipeline.actions.runs import run_inline
 
@@ -108,6 +112,17 @@ def train_both(demo: Demo) -> None:
         demo.versions[estimator] = ModelVersion.objects.resolve(f"{MODEL}@{made['version']}")
 
 
+def describe(demo: Demo) -> None:
+    """Write what the model is for and where it is wrong, then ask that of every version before production."""
+    edit_card(MODEL, yaml.safe_load((HERE / "card.yaml").read_text()), reason="first words (demo)", actor=demo.actor)
+    model = demo.versions[PRODUCTION].model
+    policy = parse_policy(model.policy, model.task).as_dict()
+    gates = policy["stages"]["production"]
+    if CARD not in gates:
+        policy["stages"]["production"] = [*gates, CARD]
+        change_policy(MODEL, policy, actor=demo.actor, reason="no production without a model card (demo)")
+
+
 def promote_both(demo: Demo) -> None:
     """Ask the gates, then put one version into production and the other beside it as canary."""
     for estimator, stage, percent in ((PRODUCTION, "production", None), (CANARY, "canary", CANARY_PERCENT)):
@@ -147,6 +162,7 @@ STEPS: tuple[tuple[int, str, Callable[[Demo], None]], ...] = (
     (22, "taking a snapshot, each feature as known at departure", freeze),
     (42, "filling the online store", materialize_views),
     (48, "training two estimators", train_both),
+    (67, "writing the model card", describe),
     (68, "asking the gates, promoting", promote_both),
     (72, "batch-scoring November", score_month),
     (76, "sending December through the API", replay_december),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from features.ground.canonical import digest
+from models_store.actions.model_card import written_parts
 from models_store.adapters.artefacts import VerifiedArtefact, read_artefact
 from models_store.adapters.smoke import smoke_check
 from models_store.adapters.traffic import served_traffic
@@ -66,6 +67,7 @@ def gather_evidence(version: ModelVersion) -> Gathered:
         trained_on=trained_on(version),
         traffic=served_traffic(version.pk),
         as_of=timezone.now(),
+        card=written_parts(version.model),
     )
     return Gathered(evidence=evidence, generation=version.model.generation)
 

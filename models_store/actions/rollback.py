@@ -12,7 +12,7 @@ from models_store.actions.evaluate_gates import store_outcomes
 from models_store.actions.evidence import Gathered, evidence_digest, gather_evidence
 from models_store.actions.publish import published_or_warning
 from models_store.actions.rights import check_may_promote
-from models_store.actions.transition import Move, apply_move, locked
+from models_store.actions.transition import Move, apply_move, check_generation, locked
 from models_store.core import history, lifecycle
 from models_store.core.gates import GateOutcome, evaluate
 from models_store.core.policy import ROLLBACK, parse_policy
@@ -47,15 +47,25 @@ class Rollback:
     warning: str = ""
 
 
-def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> Rollback:
+def rollback(
+    model: str,
+    *,
+    to: int | None = None,
+    reason: str,
+    actor: str,
+    expected_generation: int | None = None,
+    undoes: int | None = None,
+) -> Rollback:
     """Put an earlier production version back, if it is sound and fits its callers.
 
     Parameters
     ----------
     model, reason, actor : str
         Name of the model; why, in 1 to 2000 characters; who asks.
-    to : int, optional
-        A version that was in production; the one before the present one, if left out.
+    to, expected_generation : int, optional
+        A version that was in production, or else the one before; the model's generation when the actor decided.
+    undoes : int, optional
+        The version in production now, put there by the rollback that this one takes back; refused if it is another.
 
     Returns
     -------
@@ -66,37 +76,53 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
     ------
     NothingToRollBackToError, MoveNotAllowedError
         If there is no such earlier version, or the one named is live or not in the archive.
-    GateFailedError, PromotionConflictError
-        If its artefact is refused, it does not answer, its inputs differ, or the model has changed since.
-    RightMissingError
-        If the actor's account may not change what serves.
+    GateFailedError, PromotionConflictError, RightMissingError
+        If a gate says no, the model has changed since, or the actor may not change what serves.
     UnknownModelError, UnknownVersionError, BadPromotionError
         If the request has another form.
     """
     started = time.perf_counter()
-    asked = {"to": to}
-    with audited_refusals(
-        actor=actor, action="rollback", object_type="registered_model", object_id=model, reason=reason, asked=asked
-    ):
-        why = checked_reason(reason)
-        check_may_promote(actor)
-        move = Move(action=history.ROLLBACK, target_stage=lifecycle.PRODUCTION, percent=None, actor=actor, reason=why)
-        found = RegisteredModel.objects.named(checked_name(model))
-        live = found.versions.filter(stage=Stage.PRODUCTION).values_list("number", flat=True).first()
-        version = _target(found, to)
-        gathered = gather_evidence(version)
-        outcomes, generation = _applied(version, move, gathered)
+    asked = {"to": to, "expected_generation": expected_generation}
+    about = {"actor": actor, "action": "rollback", "object_type": "registered_model", "object_id": model}
+    with audited_refusals(**about, reason=reason, asked=asked):
+        move = _move(checked_reason(reason), actor, undoes)
+        live, version = _seen(checked_name(model), to, expected_generation, undoes)
+        outcomes, generation = _applied(version, move, gather_evidence(version))
     failed = [outcome for outcome in outcomes if not outcome.passed]
     if failed:
         raise gate_failure(str(version), "production again", failed, None)
-    warning = published_or_warning(found.name, actor)
+    warning = published_or_warning(version.model.name, actor)
+    seconds = time.perf_counter() - started
     return Rollback(
-        from_version=live,
-        to_version=version.number,
-        seconds=time.perf_counter() - started,
-        generation=generation,
-        warning=warning,
+        from_version=live, to_version=version.number, seconds=seconds, generation=generation, warning=warning
     )
+
+
+def _move(reason: str, actor: str, undoes: int | None) -> Move:
+    check_may_promote(actor)
+    details = {} if undoes is None else {"undoes": undoes}
+    return Move(
+        action=history.ROLLBACK,
+        target_stage=lifecycle.PRODUCTION,
+        percent=None,
+        actor=actor,
+        reason=reason,
+        details=details,
+    )
+
+
+def _seen(name: str, to: int | None, expected: int | None, undoes: int | None) -> tuple[int | None, ModelVersion]:
+    """Return what is live and what comes back, both of one generation."""
+    model = RegisteredModel.objects.named(name)
+    live = model.versions.filter(stage=Stage.PRODUCTION).values_list("number", flat=True).first()
+    if undoes not in (None, live):
+        raise PromotionConflictError(
+            f"{name} is no longer at version {undoes}: somebody put {live or 'none'} there", production=live
+        )
+    version = rollback_target(model, to)
+    # What was read last must be what was seen first: nobody's promotion in between is undone unseen.
+    check_generation(name, model.generation if expected is None else expected, version.model.generation)
+    return live, version
 
 
 def entries_of(entries: Iterable[AuditEntry], model: str) -> list[AuditEntry]:
@@ -117,9 +143,31 @@ def entries_of(entries: Iterable[AuditEntry], model: str) -> list[AuditEntry]:
     return [entry for entry in entries if entry.object_id.partition("@")[0] == model]
 
 
-def _target(model: RegisteredModel, to: int | None) -> ModelVersion:
+def rollback_target(model: RegisteredModel, to: int | None) -> ModelVersion:
+    """Return the version that a rollback returns to.
+
+    Parameters
+    ----------
+    model : RegisteredModel
+        Any.
+    to : int or None
+        A version that was in production; the one before the present one, if left out.
+
+    Returns
+    -------
+    ModelVersion
+        One that waits in the archive.
+
+    Raises
+    ------
+    NothingToRollBackToError, MoveNotAllowedError, UnknownVersionError
+        If there is no such earlier version, or the one named is live or not in the archive.
+    """
     entries = entries_of(AuditEntry.objects.stage_changes(model.name), model.name)
-    changes = [history.Change(action=entry.action, production=entry.after.get("production")) for entry in entries]
+    changes = [
+        history.Change(action=entry.action, production=entry.after.get("production"), undoes="undoes" in entry.after)
+        for entry in entries
+    ]
     if to is None:
         to = history.previous_production(changes)
         if to is None:

@@ -10,6 +10,7 @@ from features.ground.console import ago, anchor, link, list_of, mono, number
 from features.ground.panels import Facts, Panel, Table
 from features.ground.unfold import badge
 from models_store.adapters.artefacts import read_artefact
+from models_store.admin.card import card_facts
 from models_store.admin.inputs import inputs_table, sample_request
 from models_store.admin.panels import (
     calibration_chart,
@@ -41,6 +42,7 @@ def version_panels(version: ModelVersion, site: str) -> list[Panel]:
         *beside,
         audit_table([str(version)], wide=not calibration),
         *slice_tables(version),
+        card_facts(version),
         *drawn_lineage(version),
         lineage(version),
         artefact_facts(version, state),
@@ -66,7 +68,7 @@ def model_panels(model: RegisteredModel) -> list[Panel]:
     ]
     names = [model.name, *(str(version) for version in versions)]
     return [
-        Facts(title="Serving", note=model.description, wide=True, pairs=pairs),
+        Facts(title="Serving", note=model.purpose, wide=True, pairs=pairs),
         versions_table(model, versions),
         policy_table(model),
         audit_table(names),

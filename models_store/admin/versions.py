@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
@@ -20,6 +21,7 @@ from features.ground.unfold import (
 )
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.promote import promote
+from models_store.admin.card import card_response
 from models_store.admin.forms import PROMOTION_TARGETS, PromoteForm, StageForm
 from models_store.admin.pages import version_panels
 from models_store.admin.panels import STAGE_KINDS, metric, spaced
@@ -67,6 +69,17 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def panels(self, obj: ModelVersion, request: HttpRequest) -> Sequence[Panel]:
         """Show what decides about a promotion first, then lineage and detail."""
         return version_panels(obj, request.build_absolute_uri("/").rstrip("/"))
+
+    def get_custom_urls(self) -> tuple[Any, ...]:
+        """Add the model card's own address."""
+        return (("<int:pk>/card.md", "models_store_modelversion_card", self.card),)
+
+    def card(self, request: HttpRequest, pk: int, model_admin: Any) -> HttpResponse:
+        """Serve the model card as a file."""
+        version = get_object_or_404(ModelVersion.objects.select_related("model"), pk=pk)
+        if not self.has_view_permission(request, version):
+            raise PermissionDenied
+        return card_response(version)
 
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may ask for a promotion."""

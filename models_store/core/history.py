@@ -16,10 +16,13 @@ class Change:
         `promote` or `rollback`.
     production : int or None
         Number of the production version after it; None if there was none.
+    undoes : bool
+        Whether it takes back the change of production before it, as a drill does: as if neither had been.
     """
 
     action: str
     production: int | None
+    undoes: bool = False
 
 
 def previous_production(changes: Iterable[Change]) -> int | None:
@@ -39,11 +42,16 @@ def previous_production(changes: Iterable[Change]) -> int | None:
         there is no such version.
     """
     stack: list[int] = []
+    before: list[int] = []
     live: int | None = None
     for change in changes:
         if change.production == live:
             continue
         live = change.production
+        if change.undoes:
+            stack = before
+            continue
+        before = list(stack)
         if live is None:
             continue
         if change.action == ROLLBACK and live in stack:

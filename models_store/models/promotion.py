@@ -1,6 +1,6 @@
 """Promotion requests, the words of those who decide on them, waivers and gate results."""
 
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -129,6 +129,20 @@ class Waiver(models.Model):
         return f"{self.gate} waived by {self.actor}"
 
 
+class GateResultQuerySet(models.QuerySet["GateResult"]):
+    """Reads of gate results."""
+
+    def newest_of(self, version: ModelVersion) -> Self:
+        """Return the results of the version's last evaluation."""
+        newest = version.gate_results.order_by("-id").values_list("evaluation", flat=True).first()
+        return self.filter(version=version, evaluation=newest).order_by("id")
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """Return results as the JSON objects every edge answers with."""
+        names = ("gate", "passed", "observed", "threshold", "target_stage")
+        return [{**{name: getattr(found, name) for name in names}, "evaluated_at": found.created_at} for found in self]
+
+
 class GateResult(models.Model):
     """What one gate saw and decided for one version and target stage."""
 
@@ -141,6 +155,8 @@ class GateResult(models.Model):
     threshold = models.CharField(max_length=200)
     evidence = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GateResultQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "gate")

@@ -34,8 +34,10 @@ class RegisteredModel(models.Model):
 
     name = models.SlugField(max_length=100, unique=True)
     task = models.CharField(max_length=20, choices=Task)
-    description = models.TextField(blank=True)
-    owner = models.CharField(max_length=150, blank=True)
+    purpose = models.TextField(blank=True, help_text="What it predicts, and which decision that serves.")
+    intended_use = models.TextField(blank=True, help_text="Who may use it for what, and what it is not for.")
+    limits = models.TextField(blank=True, help_text="Where it is known to be wrong, unfair or untested.")
+    owner = models.CharField(max_length=150, blank=True, help_text="Who answers for it.")
     primary_metric = models.CharField(max_length=50)
     policy = models.JSONField(default=dict, blank=True, help_text="Gates with their thresholds; approvals needed.")
     generation = models.PositiveBigIntegerField(default=0, help_text="Goes up by one whenever what serves changes.")

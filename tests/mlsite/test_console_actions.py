@@ -138,3 +138,12 @@ def test_rollback_with_nothing_to_return_to_says_so(ada: Client, versions: dict[
     answer = ada.post(address, {"_form_submitted": "on", "to": "", "reason": "Too slow."})
     assert said(answer)
     assert stages() == ["production", "candidate", "candidate"]
+
+
+def test_drill_ends_where_it_began_and_says_what_it_took(ada: Client, versions: dict[int, ModelVersion]) -> None:
+    RegisteredModel.objects.update(policy={"stages": {"production": ["artefact_verified"]}})
+    ask(ada, versions[2])
+    address = reverse("admin:models_store_registeredmodel_drill", args=[versions[1].model_id])
+    assert said(ada.post(address, {"_form_submitted": "on", "reason": "Monthly."})).endswith("none failed.")
+    assert stages() == ["archived", "production", "candidate"]
+    assert AuditEntry.objects.latest("id").action == "rollback_drill"

@@ -30,6 +30,7 @@ EVIDENCE = Evidence(
     trained_on=TrainedOn(dataset="trips@4", newest=NOW - timedelta(days=2), is_event=True, accepted=[]),
     traffic=Traffic(rows=2000, hours=30.0),
     as_of=NOW,
+    card={"purpose": "late flights", "intended_use": "staffing", "limits": "no charters", "owner": "Ann"},
 )
 
 

@@ -18,7 +18,7 @@ from models_store.models import ModelVersion, PromotionRequest, RegisteredModel
 from tests.models_store.made import made, no_gates
 
 PROMOTERS = 20
-# 50 in the run that has time for it: each round is 20 processes, each with its own look at the artefact.
+# 50 where services are tested: each round is 20 processes, each with its own look at the artefact.
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "5"))
 THREADS = 8
 
@@ -122,12 +122,14 @@ def test_promoters_in_processes_leave_one_production_version(store, promoters):
 
 @pytest.mark.postgres
 @pytest.mark.timeout(1800)
-def test_promoters_in_processes_leave_one_production_version_on_postgresql():
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_thousand_promotions_leave_one_production_version(database):
     url = os.environ.get("TEST_POSTGRES_URL")
     if not url or connection.vendor == "postgresql":
         pytest.skip("TEST_POSTGRES_URL is not set, or the whole run is on PostgreSQL already")
     race = "tests/models_store/test_promote_races.py::test_promoters_in_processes_leave_one_production_version"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", race]
-    environ = {**os.environ, "TEST_DATABASE_URL": url, "RACE_ROUNDS": os.environ.get("RACE_ROUNDS", "50")}
+    environ = {**os.environ, "RACE_ROUNDS": os.environ.get("RACE_ROUNDS", "50")}
+    environ |= {"TEST_DATABASE_URL": url} if database == "postgresql" else {}
     done = subprocess.run(command, cwd=settings.BASE_DIR, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]

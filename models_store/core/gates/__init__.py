@@ -13,6 +13,7 @@ from models_store.core.gates import (
     max_latency,
     max_size,
     minimum_traffic,
+    model_card_complete,
     not_worse_on_same_rows,
     not_worse_than_champion,
     primary_metric,
@@ -39,6 +40,7 @@ _MODULES = (
     max_size,
     max_latency,
     minimum_traffic,
+    model_card_complete,
     signature_compatible,
     smoke_prediction_finite,
 )

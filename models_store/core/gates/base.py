@@ -103,6 +103,8 @@ class Evidence:
         What it has answered in shadow or as canary.
     as_of : datetime
         When the evidence was gathered.
+    card : mapping of str to str
+        What people have written on the model's card, by part.
     """
 
     spec: str
@@ -120,6 +122,7 @@ class Evidence:
     trained_on: TrainedOn | None = None
     traffic: Traffic = field(default_factory=Traffic)
     as_of: datetime
+    card: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
