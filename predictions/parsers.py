@@ -5,15 +5,19 @@ from typing import IO, Any
 from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.exceptions import UnsupportedMediaType
-from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from features.ground.errors import bounded
 from predictions.core.answer import PredictAnswer
+from predictions.core.arrow_tables import arrow_answer
 from predictions.core.coding import PLAIN, WINDOWS, packed, unpacked
+from predictions.core.csv_rows import csv_answer
 from predictions.core.parse import parse_json
+
+ARROW, CSV = "application/vnd.apache.arrow.stream", "text/csv"
 
 
 class JsonAlways(BaseContentNegotiation):
@@ -26,6 +30,11 @@ class JsonAlways(BaseContentNegotiation):
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[Any, str]:
         """Return the only renderer."""
         return renderers[0], renderers[0].media_type
+
+
+def media_type(request: Request) -> str:
+    """Return the media type of a request's body, without its parameters."""
+    return str(request.content_type or "").partition(";")[0].strip().lower()
 
 
 def body_of(request: Request) -> bytes:
@@ -55,6 +64,18 @@ class BodyParser(BaseParser):
         return unpacked(stream.read(), coding, limit=settings.CONFIG.security.max_request_size)
 
 
+class ArrowBodyParser(BodyParser):
+    """The same for an Arrow stream."""
+
+    media_type = ARROW
+
+
+class CsvBodyParser(BodyParser):
+    """The same for CSV."""
+
+    media_type = CSV
+
+
 class AnyBodyParser(BodyParser):
     """The same for any media type, or none: some clients name none."""
 
@@ -74,8 +95,45 @@ class StrictJSONParser(BaseParser):
 class AnswerRenderer(JSONRenderer):
     """Write answers as the lane does, byte for byte."""
 
+    def answer(self, answer: PredictAnswer) -> bytes:
+        """Return an answer's bytes."""
+        return answer.json()
+
     def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
-        """Return the JSON text."""
+        """Return the bytes of an answer, or the JSON text of anything else."""
         if isinstance(data, PredictAnswer):
-            return data.json()
+            return self.answer(data)
         return bytes(super().render(data, accepted_media_type, renderer_context))
+
+
+class ArrowRenderer(AnswerRenderer):
+    """Write answers as an Arrow stream."""
+
+    media_type = ARROW
+    format = "arrow"
+
+    def answer(self, answer: PredictAnswer) -> bytes:
+        """Return an answer's bytes."""
+        return arrow_answer(answer)
+
+
+class CsvRenderer(AnswerRenderer):
+    """Write answers as CSV."""
+
+    media_type = CSV
+    format = "csv"
+
+    def answer(self, answer: PredictAnswer) -> bytes:
+        """Return an answer's bytes."""
+        return csv_answer(answer)
+
+
+class SameForm(DefaultContentNegotiation):
+    """Answer in the form of the request where the client takes any."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """Return the renderer and its media type."""
+        if self.get_accept_list(request) == ["*/*"]:
+            kind = media_type(request)
+            return next(((r, kind) for r in renderers if r.media_type == kind), (renderers[0], renderers[0].media_type))
+        return super().select_renderer(request, renderers, format_suffix)

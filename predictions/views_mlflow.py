@@ -107,5 +107,5 @@ def _table(request: Request) -> Table:
     if kind == JSON:
         return parse_invocation(body, max_depth=security.max_depth)
     if kind == CSV:
-        return parse_csv(body, ignore_extra=True)
+        return parse_csv(body, lenient=True)
     return parse_parquet(body, max_rows=security.max_rows, max_bytes=security.max_request_size)

@@ -52,7 +52,7 @@ def parse_arrow(body: bytes, *, max_rows: int) -> Table:
                 # Offsets that point elsewhere would be read later, and end the process.
                 batch.validate(full=True)
                 batches.append(batch)
-            return _table(pa.Table.from_batches(batches, stream.schema), ignore_extra=False)
+            return _table(pa.Table.from_batches(batches, stream.schema), lenient=False)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise InvalidRequestError(f"the body is no Arrow stream: {bounded(str(error), 200)}") from None
 
@@ -96,7 +96,7 @@ def parse_parquet(body: bytes, *, max_rows: int, max_bytes: int) -> Table:
             raise BodyTooLargeError(f"Request body is too large: it unpacks to {size} bytes", limit=max_bytes, got=size)
         table = file.read(use_threads=False)
         table.validate(full=True)
-        return _table(table, ignore_extra=True)
+        return _table(table, lenient=True)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise InvalidRequestError(f"the body is no Parquet file: {bounded(str(error), 200)}") from None
 
@@ -129,13 +129,13 @@ def _field(table: Any, place: int) -> int:
     return int(table.Offset(place))
 
 
-def _table(table: pa.Table, *, ignore_extra: bool) -> Table:
+def _table(table: pa.Table, *, lenient: bool) -> Table:
     if table.num_columns == 1 and pa.types.is_fixed_size_list(table.schema.types[0]):
         return _matrix(table)
     return Table(
         names=table.column_names,
         columns=[_column(name, table.column(place)) for place, name in enumerate(table.column_names)],
-        ignore_extra=ignore_extra,
+        lenient=lenient,
     )
 
 

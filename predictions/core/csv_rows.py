@@ -10,15 +10,15 @@ from predictions.core.tables import Table
 from predictions.errors import InvalidRequestError
 
 
-def parse_csv(body: bytes, *, ignore_extra: bool) -> Table:
+def parse_csv(body: bytes, *, lenient: bool) -> Table:
     """Return the rows of a CSV text with a header, comma-separated, UTF-8.
 
     Parameters
     ----------
     body : bytes
         The text; a byte order mark is allowed.
-    ignore_extra : bool
-        Whether columns the model does not take are left out, or refused.
+    lenient : bool
+        Whether it is read as a data frame, see `Table`.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def parse_csv(body: bytes, *, ignore_extra: bool) -> Table:
         if len(row) != len(names):
             raise InvalidRequestError(f"row {number} has {len(row)} cells; the header names {len(names)}", row=number)
     columns: list[Any] = [list(cells) for cells in zip(*rows[1:], strict=True)] or [[] for _ in names]
-    return Table(names=names, columns=columns, ignore_extra=ignore_extra, are_texts=True)
+    return Table(names=names, columns=columns, lenient=lenient, are_texts=True)
 
 
 def csv_answer(answer: PredictAnswer) -> bytes:

@@ -60,7 +60,7 @@ def _split(data: Any) -> Table:
     names = _list(data.get("columns"), "dataframe_split: columns")
     if not all(isinstance(name, str) for name in names):
         raise InvalidRequestError(f"dataframe_split: columns must be texts; got {bounded(names, 100)}")
-    return Table(names=names, rows=_list(data.get("data"), "dataframe_split: data"), ignore_extra=True)
+    return Table(names=names, rows=_list(data.get("data"), "dataframe_split: data"), lenient=True)
 
 
 def _records(form: str, data: Any) -> Table:
@@ -73,7 +73,7 @@ def _records(form: str, data: Any) -> Table:
     names = list(dict.fromkeys(name for record in records for name in record))
     # No record names no column, and needs none.
     rows = [[record.get(name) for name in names] for record in records]
-    return Table(names=names if records else None, rows=rows, ignore_extra=True)
+    return Table(names=names if records else None, rows=rows, lenient=True)
 
 
 def _rows(form: str, data: Any) -> Table:
@@ -83,4 +83,4 @@ def _rows(form: str, data: Any) -> Table:
 
 def _columns(data: Mapping[str, Any]) -> Table:
     columns = [_list(values, f"inputs: {bounded(name, 60)}") for name, values in data.items()]
-    return Table(names=list(data), columns=columns, ignore_extra=True)
+    return Table(names=list(data), columns=columns, lenient=True)

@@ -28,8 +28,8 @@ class Table:
         One per name: arrays of numbers with NaN for missing, or lists of cells with None.
     rows : sequence of list, optional
         Cells by row.
-    ignore_extra : bool, default False
-        Whether columns the model does not take are left out, or refused.
+    lenient : bool, default False
+        Whether columns the model does not take are left out and no rows give no answers, as in a data frame.
     are_texts : bool, default False
         Whether the cells of `columns` are texts, those of numbers too, as in CSV.
     """
@@ -37,7 +37,7 @@ class Table:
     names: Sequence[str] | None = None
     columns: Sequence[Column] | None = None
     rows: Sequence[Any] | None = None
-    ignore_extra: bool = False
+    lenient: bool = False
     are_texts: bool = False
 
 
@@ -63,7 +63,7 @@ def frame_of(plan: InputPlan, table: Table) -> Columns:
     TooManyRowsError
         If there are more rows than one request may hold.
     """
-    order = None if table.names is None else _order(plan, table.names, table.ignore_extra)
+    order = None if table.names is None else _order(plan, table.names, table.lenient)
     if table.rows is not None:
         return plan.from_rows(_rows(plan, table.rows, table.names or (), order))
     columns = table.columns or ()
@@ -78,6 +78,8 @@ def frame_of(plan: InputPlan, table: Table) -> Columns:
     if len({len(column) for column in columns}) > 1:
         lengths = ", ".join(f"{name} {len(column)}" for name, column in zip(plan.names, columns, strict=True))
         raise InvalidRequestError(f"the columns must be of one length; got {bounded(lengths, 300)}")
+    if not (table.lenient or (columns and len(columns[0]))):
+        raise InvalidRequestError("no row came; give at least one")
     if table.are_texts:
         numbers = [column["dtype"] != "string" for column in plan.columns]
         columns = [[cell_value(text, number=n) for text in cells] for n, cells in zip(numbers, columns, strict=True)]
@@ -107,13 +109,13 @@ def cell_value(text: str, *, number: bool) -> Any:
     return _WORDS.get(plain.lower(), text)
 
 
-def _order(plan: InputPlan, names: Sequence[str], ignore_extra: bool) -> list[int]:
+def _order(plan: InputPlan, names: Sequence[str], lenient: bool) -> list[int]:
     places = {name: place for place, name in enumerate(names)}
     missing = [name for name in plan.names if name not in places]
     unknown = [bounded(name, 60) for name in names if name not in plan.names]
     twice = sorted({bounded(name, 60) for name in names if names.count(name) > 1}) if len(places) < len(names) else []
     wrong = [f"lack {', '.join(missing[:10])}"] if missing else []
-    wrong += [f"have unknown {', '.join(unknown[:10])}"] if unknown and not ignore_extra else []
+    wrong += [f"have unknown {', '.join(unknown[:10])}"] if unknown and not lenient else []
     wrong += [f"name {', '.join(twice[:10])} twice"] if twice else []
     if wrong:
         raise InvalidRequestError(

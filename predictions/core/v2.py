@@ -172,8 +172,6 @@ def _head(tensor: Mapping[str, Any]) -> tuple[str, list[int], str]:
 def _table(tensors: list[tuple[str, list[int], Column]]) -> Table:
     if not tensors:
         raise InvalidRequestError("inputs is empty; give one tensor per column, or one of shape [rows, columns]")
-    if not all(shape[0] for _, shape, _ in tensors):
-        raise InvalidRequestError("inputs hold no row; give at least one")
     if len(tensors) == 1 and len(tensors[0][1]) == 2 and tensors[0][1][1] > 1:
         cells, width = tensors[0][2], tensors[0][1][1]
         return Table(columns=[cells[place::width] for place in range(width)])
