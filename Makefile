@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-NEEDS_SOMETHING := kafka or postgres or redis or spark or browser or smoke
+CLIENTS := .venv-clients
+NEEDS_SOMETHING := kafka or postgres or redis or spark or browser or clients or smoke
 
 # Start services on loopback, end them whatever happens, and let no test skip for the lack of one.
 with-services = set -e; trap 'deploy/services.sh down $(1)' EXIT; \
@@ -66,6 +67,17 @@ test-services: $(VENV)/.spark  ## the tests that need PostgreSQL, Redis or Spark
 test-browser: $(VENV)/.dev  ## the console in Chromium
 	$(BIN)/python -m pytest -m browser --junitxml=test-results-browser.xml
 
+# An environment of their own: their pins and ours don't agree.
+$(CLIENTS)/.made: requirements-clients.txt
+	@"$(PYTHON)" -m venv $(CLIENTS)
+	@echo "installing the clients (once)"
+	@$(CLIENTS)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements-clients.txt
+	@touch $@
+
+.PHONY: test-clients
+test-clients: $(VENV)/.dev $(CLIENTS)/.made  ## unmodified clients of Triton, KServe and MLflow against the served product
+	$(BIN)/python -m pytest -m clients --junitxml=test-results-clients.xml
+
 .PHONY: smoke
 smoke: $(VENV)/.dev  ## the whole product from a fresh clone: serve, predict, promote, predict
 	$(BIN)/python -m pytest -m smoke --junitxml=test-results-smoke.xml
@@ -84,7 +96,7 @@ check: $(VENV)/.dev  ## style, types, layers, migrations, deployment checks
 .PHONY: lock
 lock: $(VENV)/.dev  ## compile the requirements, with hashes, for every supported Python
 	@for pair in base:requirements demo:requirements-demo polars:requirements-polars dask:requirements-dask \
-	  spark:requirements-spark dev:requirements-dev; do \
+	  spark:requirements-spark clients:requirements-clients dev:requirements-dev; do \
 	  $(BIN)/uv pip compile requirements/$${pair%%:*}.in -o $${pair##*:}.txt --universal --python-version 3.11 \
 	    --generate-hashes --no-strip-extras --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" --quiet || exit 1; \
 	done
@@ -95,5 +107,5 @@ secrets: $(VENV)/.run  ## print fresh secrets for a .env file
 
 .PHONY: clean
 clean:  ## remove the environment and what tools left behind; var/ stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* coverage.xml test-results*.xml
+	rm -rf $(VENV) $(CLIENTS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* coverage.xml test-results*.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

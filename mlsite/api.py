@@ -14,6 +14,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from features.ground import errors
+from predictions.core.dialects import dialect_of, error_body
 
 # The nearest class in an error's line of descent decides.
 STATUSES: dict[type[errors.DomainError], int] = {
@@ -36,13 +37,15 @@ def status_of(error: errors.DomainError) -> int:
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 
-def body(text: str, code: str, request: Any, fields: Any = None) -> dict[str, Any]:
-    """Return the JSON object of an error."""
-    answer: dict[str, Any] = {"error": text, "code": code, "request_id": getattr(request, "request_id", "")}
-    if fields:
-        # NaN and infinity are no JSON: they become their names.
-        answer["fields"] = json.loads(json.dumps(fields, default=str), parse_constant=str)
-    return answer
+def refusal(request: Any, status: int, text: str, code: str, fields: Any = None, **headers: str) -> JsonResponse:
+    """Return an error in the shape of the dialect its address belongs to; _ in a header's name stands for -."""
+    # NaN and infinity are no JSON: they become their names.
+    fields = json.loads(json.dumps(fields, default=str), parse_constant=str) if fields else None
+    dialect, request_id = dialect_of(getattr(request, "path", "")), getattr(request, "request_id", "")
+    shown = error_body(dialect, status, text, code, request_id, fields)
+    return JsonResponse(
+        shown, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
@@ -52,11 +55,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     error = _translated(error)
     if isinstance(error, errors.InvalidInputError):
         fields = {"detail": error.message, **error.fields}
-        return JsonResponse(body("Invalid request data", error.code, request, fields), status=status_of(error))
+        return refusal(request, status_of(error), "Invalid request data", error.code, fields)
     if isinstance(error, errors.DomainError):
         status = status_of(error)
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
-        return JsonResponse(body(error.message, error.code, request, error.fields), status=status, headers=headers)
+        headers = {"Retry_After": str(RETRY_AFTER_S)} if status == 503 else {}
+        return refusal(request, status, error.message, error.code, error.fields, **headers)
     if not isinstance(error, exceptions.APIException):
         return None
     return _framework_error(error, request)
@@ -79,9 +82,9 @@ def _translated(error: Exception) -> Exception:
 def _framework_error(error: exceptions.APIException, request: Any) -> JsonResponse:
     headers = {}
     if header := getattr(error, "auth_header", None):
-        headers["WWW-Authenticate"] = header
+        headers["WWW_Authenticate"] = header
     if isinstance(error, exceptions.Throttled):
-        headers["Retry-After"] = str(math.ceil(getattr(error, "wait", None) or RETRY_AFTER_S))
+        headers["Retry_After"] = str(math.ceil(getattr(error, "wait", None) or RETRY_AFTER_S))
         text, code, fields = "Too many requests: slow down and try again", "rate_limited", None
     elif isinstance(error, exceptions.ValidationError):
         text, code, fields = "Invalid request data", "invalid_input", error.detail
@@ -95,14 +98,14 @@ def _framework_error(error: exceptions.APIException, request: Any) -> JsonRespon
         text, code, fields = "Invalid token", "invalid_token", None
     else:
         text, code, fields = str(error.detail), str(error.default_code), None
-    return JsonResponse(body(text, code, request, fields), status=error.status_code, headers=headers)
+    return refusal(request, error.status_code, text, code, fields, **headers)
 
 
 def _page(status: int, text: str, code: str, console: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.path.startswith(CONSOLE):
             return console(request, *args, **kwargs)
-        return JsonResponse(body(text, code, request), status=status)
+        return refusal(request, status, text, code)
 
     return view
 

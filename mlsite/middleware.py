@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 
 from features.ground.request_ids import request_id
+from mlsite.api import refusal
 from predictions import metrics
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -70,11 +71,6 @@ class BodyLimitMiddleware:
         limit = settings.CONFIG.security.max_request_size
         length = request.headers.get("Content-Length") or "0"
         if length.isdigit() and int(length) > limit and not UPLOADS.match(request.path):
-            body = {
-                "error": f"Request body is too large: at most {limit} bytes, got {length}",
-                "code": "too_large",
-                "fields": {"limit": limit, "got": int(length)},
-                "request_id": request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
-            }
-            return JsonResponse(body, status=413)
+            text = f"Request body is too large: at most {limit} bytes, got {length}"
+            return refusal(request, 413, text, "too_large", {"limit": limit, "got": int(length)})
         return self.get_response(request)

@@ -9,7 +9,7 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
-from mlsite import config
+from mlsite import __version__, config
 from mlsite.config.load import EXIT_CONFIG
 from mlsite.logs import logging_config
 from mlsite.secrets import dev_secret
@@ -32,6 +32,7 @@ except OSError as error:
     print(f"configuration refused:\nvar_dir (VAR_DIR): can't make {VAR_DIR} ({error.strerror})", file=sys.stderr)
     raise SystemExit(EXIT_CONFIG) from error
 DEV = CONFIG.app_env == "dev"
+VERSION = __version__
 
 SECRET_KEY = CONFIG.security.secret_key.get_secret_value() or dev_secret(VAR_DIR, "secret_key")
 JWT_SECRET = CONFIG.security.jwt_secret.get_secret_value() or dev_secret(VAR_DIR, "jwt_secret")

@@ -21,6 +21,8 @@ urlpatterns = [
     path("api/v1/", include("predictions.urls")),
     path("api/v1/", include("models_store.urls")),
     path("api/v1/", include("pipeline.urls")),
+    path("", include("predictions.urls_v2")),
+    path("", include("predictions.urls_mlflow")),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,7 +1,6 @@
 """Where the site introduces itself and says how it is."""
 
 import hmac
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +8,8 @@ from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +18,8 @@ from rest_framework.views import APIView
 from features.ground.errors import DomainError
 from mlsite import __version__
 from mlsite.health import run_checks
-from predictions import engine
+from predictions import engine, metrics
+from predictions.parsers import JsonAlways
 from predictions.tokens import bearer
 
 LINKS = {
@@ -32,18 +31,6 @@ LINKS = {
     "metrics": "/api/v1/metrics",
     "admin": "/admin/",
 }
-
-
-class JsonAlways(BaseContentNegotiation):
-    """Answer JSON whatever the caller accepts: probes and scrapers send odd headers."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Return the only parser."""
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[Any, str]:
-        """Return the only renderer."""
-        return renderers[0], renderers[0].media_type
 
 
 class OpenView(APIView):
@@ -112,7 +99,7 @@ class MetricsView(OpenView):
     def get(self, request: Request) -> HttpResponse:
         """Metrics of all processes."""
         _refuse_strangers(request)
-        return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+        return HttpResponse(generate_latest(metrics.registry()), content_type=CONTENT_TYPE_LATEST)
 
 
 def _refuse_strangers(request: Request) -> None:
@@ -124,14 +111,6 @@ def _refuse_strangers(request: Request) -> None:
         raise NotAuthenticated
     if not hmac.compare_digest(given.encode(), wanted.encode()):
         raise AuthenticationFailed
-
-
-def _registry() -> CollectorRegistry:
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        return REGISTRY
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)
-    return registry
 
 
 def _model() -> dict[str, Any]:

@@ -22,6 +22,12 @@ class InvalidRequestError(PredictionsError, InvalidInputError):
     code = "invalid_request_data"
 
 
+class BodyTooLargeError(PredictionsError, TooLargeError):
+    """The body unpacks to more bytes than one request may have."""
+
+    code = "body_too_large"
+
+
 class TooManyRowsError(PredictionsError, TooLargeError):
     """More rows came than one request may hold."""
 

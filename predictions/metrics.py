@@ -1,9 +1,10 @@
 """The Prometheus metrics of serving; label values are bounded by what the server itself knows."""
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 
 FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -35,6 +36,7 @@ feature_mean_value = Gauge(
 )
 
 model_load_failures_total = Counter("model_load_failures_total", "Versions that could not be loaded.", ("model",))
+prediction_rows_total = Counter("prediction_rows_total", "Rows answered.", ("model", "version"))
 prediction_cache_hits_total = Counter("prediction_cache_hits_total", "Answers taken from the cache.", ("model",))
 prediction_log_accepted_total = Counter("prediction_log_accepted_total", "Answers handed to the prediction log.")
 prediction_log_written_total = Counter("prediction_log_written_total", "Answers written to the prediction log.")
@@ -43,6 +45,16 @@ shadow_dropped_total = Counter("shadow_dropped_total", "Requests the shadow's qu
 shadow_errors_total = Counter("shadow_errors_total", "Requests the shadow had no answer for.", ("model",))
 rate_limited_total = Counter("rate_limited_total", "Requests over a rate limit.", ("scope",))
 rate_limit_fallback_total = Counter("rate_limit_fallback_total", "Limit checks counted here because Redis was away.")
+
+
+def registry() -> CollectorRegistry:
+    """Return the metrics of all processes of this installation."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return REGISTRY
+    found = CollectorRegistry()
+    multiprocess.MultiProcessCollector(found)
+    return found
+
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -64,6 +76,7 @@ class VersionMeters:
     request: Histogram
     confidence: Histogram
     cache_hits: Counter
+    rows: Counter
 
 
 def meters(model: str, version: int) -> VersionMeters:
@@ -73,6 +86,7 @@ def meters(model: str, version: int) -> VersionMeters:
         request=request_duration_seconds_by_model.labels(model, str(version)),
         confidence=prediction_confidence.labels(model),
         cache_hits=prediction_cache_hits_total.labels(model),
+        rows=prediction_rows_total.labels(model, str(version)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from base64 import b64decode
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -129,9 +130,23 @@ def roles_of(user: AbstractUser) -> tuple[str, ...]:
 
 
 def bearer(header: str) -> str | None:
-    """Return the token of an Authorization header, or None if it holds no bearer token."""
-    scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+    """Return the token of an Authorization header, or None if it holds none.
+
+    HTTP Basic carries it as the password, or as the name of an empty one: some clients can send nothing else.
+    """
+    scheme, _, value = header.partition(" ")
+    value = value.strip()
+    if scheme.lower() == "basic":
+        value = _basic(value)
+    return value if value and scheme.lower() in ("bearer", "basic") else None
+
+
+def _basic(value: str) -> str:
+    try:
+        name, _, password = b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        return value  # a token that can't be one, and is refused as such
+    return password or name
 
 
 class BearerAuthentication(BaseAuthentication):

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,7 +18,22 @@ from predictions.actions.log_predictions import flush_log
 from predictions.actions.predict import PredictRequest, predict
 from predictions.actions.record_outcomes import record_outcomes
 from predictions.adapters.reads import read_prediction
-from predictions.parsers import AnswerRenderer, BodyParser, StrictJSONParser
+from predictions.core.arrow_tables import parse_arrow
+from predictions.core.csv_rows import parse_csv
+from predictions.parsers import (
+    ARROW,
+    CSV,
+    AnswerRenderer,
+    ArrowBodyParser,
+    ArrowRenderer,
+    BodyParser,
+    CsvBodyParser,
+    CsvRenderer,
+    SameForm,
+    StrictJSONParser,
+    body_of,
+    media_type,
+)
 from predictions.throttles import ENVIRON_KEY, PrincipalThrottle, check_token_limit
 
 _MEANINGS = {
@@ -26,7 +42,7 @@ _MEANINGS = {
     403: "The caller's role may not do this.",
     404: "No such model, version or prediction.",
     413: "The body or the number of rows is over the limit.",
-    415: "The body is not application/json.",
+    415: "The body is in a form this route does not read.",
     422: "A well-formed request this model can't serve.",
     429: "Over the rate limit; `Retry-After` says for how long.",
     503: "No version of the model is loaded, or the database is away; `Retry-After` says when to try again.",
@@ -56,8 +72,9 @@ class LimitedView(APIView):
 class PredictView(LimitedView):
     """Predict with the default model, a model by name, or one of its versions."""
 
-    parser_classes = [BodyParser]
-    renderer_classes = [AnswerRenderer]
+    parser_classes = [BodyParser, ArrowBodyParser, CsvBodyParser]
+    renderer_classes = [AnswerRenderer, ArrowRenderer, CsvRenderer]
+    content_negotiation_class = SameForm
     throttle_scope = "predict"
 
     @property
@@ -67,7 +84,11 @@ class PredictView(LimitedView):
 
     @extend_schema(
         tags=["predict"],
-        request=serializers.PredictSerializer,
+        request={
+            "application/json": serializers.PredictSerializer,
+            ARROW: OpenApiTypes.BINARY,
+            CSV: OpenApiTypes.STR,
+        },
         responses={200: serializers.PredictAnswerSerializer} | _errors(400, 401, 403, 404, 413, 415, 422, 429, 503),
         examples=[
             OpenApiExample("rows", {"data": [[5.1, 3.5], [6.2, None]]}, request_only=True),
@@ -84,10 +105,17 @@ class PredictView(LimitedView):
                     request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
                     model=name,
                     version=number,
-                    body=request.data if isinstance(request.data, bytes) else b"",
+                    **_question(request),
                 )
             )
         )
+
+
+def _question(request: Request) -> dict[str, Any]:
+    kind, body = media_type(request), body_of(request)
+    if kind == ARROW:
+        return {"table": parse_arrow(body, max_rows=settings.CONFIG.security.max_rows)}
+    return {"table": parse_csv(body, lenient=False)} if kind == CSV else {"body": body}
 
 
 class FeedbackView(LimitedView):

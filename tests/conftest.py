@@ -12,7 +12,7 @@ from django.db import connection
 
 from tests.append_only import unguarded
 
-NEEDS = ("kafka", "postgres", "redis", "spark", "browser", "smoke")
+NEEDS = ("kafka", "postgres", "redis", "spark", "browser", "clients", "smoke")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,11 +19,12 @@ from predictions.core.answer import LogEntry, PredictAnswer
 from predictions.core.entities import asked_entity
 from predictions.core.inputs import Columns
 from predictions.core.parse import Payload, parse_payload
+from predictions.core.tables import Table, frame_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PredictRequest:
-    """What is asked, by whom, of which model; exactly one of body, rows, records and entities.
+    """What is asked, by whom, of which model; exactly one of body, rows, records, entities and table.
 
     Parameters
     ----------
@@ -39,6 +40,8 @@ class PredictRequest:
         The JSON text of a predict request.
     rows, records, entities : list, optional
         Cells in column order, objects by column, or entities of the online store by key or by column.
+    table : Table, optional
+        Columns or named rows, as other dialects send them.
     source : str
         Which door it came through: api, cli, stream or batch.
     """
@@ -51,6 +54,7 @@ class PredictRequest:
     rows: Sequence[Any] | None = None
     records: Sequence[Any] | None = None
     entities: Sequence[Any] | None = None
+    table: Table | None = None
     source: str = "api"
 
 
@@ -95,7 +99,7 @@ def predict(request: PredictRequest) -> PredictAnswer:
         return _answer(request, engine.version(serving.model, request.version), "pinned", serving, started)
     payload = None
     unit = request.request_id
-    if request.body is None or b'"entities"' in request.body:
+    if request.table is None and (request.body is None or b'"entities"' in request.body):
         payload = _payload(request, serving)
         unit = _first_key(payload, serving) or unit
     loaded, role = serving.pick(unit)
@@ -135,7 +139,7 @@ def _answer(
     if scored is not None:
         loaded.meters.cache_hits.inc()
     else:
-        asked = _asked(loaded, payload or _payload(request, serving), body)
+        asked = _asked(loaded, request, serving, payload, body)
         scored, entities = score_frame(loaded, asked.frame), asked.entities
         if asked.key is not None:
             loaded.cache.put(asked.key, scored)
@@ -144,7 +148,12 @@ def _answer(
     return _hand_out(request, loaded, role, serving, scored, entities, started)
 
 
-def _asked(loaded: LoadedVersion, payload: Payload, body: bytes | None) -> _Asked:
+def _asked(
+    loaded: LoadedVersion, request: PredictRequest, serving: Serving, payload: Payload | None, body: bytes | None
+) -> _Asked:
+    if request.table is not None:
+        return _Asked(frame=frame_of(loaded.plan, request.table))
+    payload = payload or _payload(request, serving)
     if payload.rows is not None:
         return _Asked(frame=loaded.plan.from_rows(payload.rows), key=body)
     if payload.records is not None:
@@ -165,6 +174,7 @@ def _hand_out(
     now = datetime.now(UTC)
     seconds = time.perf_counter() - started
     loaded.meters.request.observe(seconds)
+    loaded.meters.rows.inc(len(scored.predictions))
     entry = LogEntry(
         id=uuid.uuid4(),
         request_id=request.request_id,

@@ -33,10 +33,14 @@ class Serving:
             unit, model=self.model, key=self.route_key, percent=self.canary_percent
         ):
             return self.canary, "canary"
+        return self.live(), "production"
+
+    def live(self) -> LoadedVersion:
+        """Return the production version."""
         if self.production is None:
             why = f": {self.error}" if self.error else "; promote a version first"
             raise ModelNotReadyError(f"no production version of {self.model} is loaded{why}", model=self.model)
-        return self.production, "production"
+        return self.production
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

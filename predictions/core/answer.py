@@ -49,6 +49,16 @@ class PredictAnswer:
     request_id: str
     at: datetime
 
+    def about(self) -> dict[str, Any]:
+        """Return who answered, when, and the id of the answer."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "role": self.role,
+            "prediction_id": str(self.prediction_id),
+            "timestamp": f"{self.at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
+        }
+
     def body(self) -> dict[str, Any]:
         """Return the JSON object of the answer."""
         answer: dict[str, Any] = {"predictions": self.predictions}

@@ -1,6 +1,6 @@
 """From the rows of a request to columns a model can take, or a message that says which cell is wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -15,7 +15,7 @@ Columns = dict[str, npt.NDArray[Any]]
 """Input columns in the schema's order: float arrays with NaN for missing, object arrays of text with None."""
 
 _NUMERIC = frozenset((float, int, bool, type(None)))
-_TEXT = frozenset((str, type(None)))
+_OBJECT = np.dtype(object)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +136,30 @@ class InputPlan:
             rows.append([record[name] for name in self.names])
         return self._columns(rows)
 
+    def from_columns(self, columns: Sequence[npt.NDArray[Any] | list[Any]]) -> Columns:
+        """Return columns in the model's order as checked ones; see `from_rows`.
+
+        Parameters
+        ----------
+        columns : sequence of ndarray or list
+            One per column of the model, all of one length; numbers as arrays of numbers, or anything as lists of cells.
+
+        Raises
+        ------
+        InvalidRequestError
+            If a cell is of another type, out of bounds or missing.
+        TooManyRowsError
+            If there are more rows than one request may hold.
+        """
+        count = len(columns[0]) if columns else 0
+        self.check_count(count)
+        if any(getattr(columns[i], "dtype", _OBJECT).kind not in "fiub" for i in self._numbers):
+            return self.from_rows(_rows(columns))
+        matrix = np.empty((count, len(self._numbers)), dtype=np.float64)
+        for place, i in enumerate(self._numbers):
+            matrix[:, place] = columns[i]
+        return self._named(self._bounded(matrix, lambda: _rows(columns)), {i: _cells(columns[i]) for i in self._texts})
+
     def check_count(self, count: int) -> None:
         """Refuse more rows than one request may hold.
 
@@ -165,10 +189,12 @@ class InputPlan:
     def _columns(self, rows: Sequence[Any]) -> Columns:
         texts, numbers = self._texts, self._numbers
         cells = [[row[i] for i in numbers] for row in rows] if texts else rows
-        matrix = self._matrix(cells, rows)
-        by_place: dict[int, npt.NDArray[Any]] = {i: matrix[:, place] for place, i in enumerate(numbers)}
-        for i in texts:
-            by_place[i] = self._text(i, [row[i] for row in rows])
+        return self._named(self._matrix(cells, rows), {i: [row[i] for row in rows] for i in texts})
+
+    def _named(self, matrix: npt.NDArray[np.float64], texts: Mapping[int, list[Any]]) -> Columns:
+        by_place: dict[int, npt.NDArray[Any]] = {i: matrix[:, place] for place, i in enumerate(self._numbers)}
+        for i, values in texts.items():
+            by_place[i] = self._text(i, values)
         return {name: by_place[i] for i, name in enumerate(self.names)}
 
     def _matrix(self, cells: Sequence[Any], rows: Sequence[Any]) -> npt.NDArray[np.float64]:
@@ -178,15 +204,18 @@ class InputPlan:
             matrix = np.array(cells, dtype=np.float64).reshape(len(rows), len(self._numbers))
         except OverflowError:
             raise self._first_fault(rows) from None
+        return self._bounded(matrix, lambda: rows)
+
+    def _bounded(self, matrix: npt.NDArray[np.float64], rows: Callable[[], Sequence[Any]]) -> npt.NDArray[np.float64]:
         missing = np.isnan(matrix)
         if missing.any():
             if self.limits.nan_replacement is not None:
                 matrix[missing] = self.limits.nan_replacement
             elif (missing & self._required).any():
-                raise self._first_fault(rows)
+                raise self._first_fault(rows())
         inside = (matrix >= self._low) & (matrix <= self._high)
         if not (inside | missing).all():
-            raise self._first_fault(rows)
+            raise self._first_fault(rows())
         return matrix
 
     def _text(self, place: int, values: list[Any]) -> npt.NDArray[np.object_]:
@@ -247,3 +276,11 @@ class InputPlan:
         if allowed is not None and value not in allowed:
             return f"must be one of {bounded(', '.join(sorted(map(str, allowed))), 200)}"
         return None
+
+
+def _rows(columns: Sequence[npt.NDArray[Any] | list[Any]]) -> list[Any]:
+    return list(zip(*map(_cells, columns), strict=True))
+
+
+def _cells(column: npt.NDArray[Any] | list[Any]) -> list[Any]:
+    return list(column.tolist()) if isinstance(column, np.ndarray) else column

@@ -15,6 +15,7 @@ FORMS = ("data", "records", "entities")
 # A double has no integer of more digits; a longer one is refused before Python spends time on it.
 MAX_DIGITS = 309
 _NAN = float("nan")
+_NESTS = (dict, list)
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
@@ -47,21 +48,44 @@ def parse_payload(body: bytes, *, max_depth: int) -> Payload:
     InvalidRequestError
         If the text is not the JSON of exactly one form, or holds a value JSON can't carry.
     """
+    return payload_of(read_json(body, max_depth=max_depth))
+
+
+def read_json(body: bytes, *, max_depth: int) -> Any:
+    """Return the value of a JSON text as `parse_json` does, and faster where nothing is unusual.
+
+    Parameters
+    ----------
+    body : bytes
+        JSON text, UTF-8.
+    max_depth : int
+        How deep lists and objects may nest, looked at where the fast reader does not get through.
+
+    Returns
+    -------
+    Any
+        Plain lists, dicts, text, numbers, booleans and None.
+
+    Raises
+    ------
+    InvalidRequestError
+        As `parse_json`.
+    """
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return payload_of(parse_json(body, max_depth=max_depth))
+        return parse_json(body, max_depth=max_depth)
     # The fast reader keeps the last of equal keys; as many colons as keys means that there were none.
-    if type(value) is not dict or body.count(b":") != _keys(value):
-        value = parse_json(body, max_depth=max_depth)
-    return payload_of(value)
+    if type(value) is dict and body.count(b":") == _keys(value):
+        return value
+    return parse_json(body, max_depth=max_depth)
 
 
-def _keys(value: dict[str, Any]) -> int:
-    objects = value.get("records") or value.get("entities")
-    if type(objects) is not list:
-        return len(value)
-    return len(value) + sum(len(item) for item in objects if type(item) is dict)
+def _keys(value: Any) -> int:
+    if type(value) is dict:
+        return len(value) + sum(_keys(item) for item in value.values() if type(item) in _NESTS)
+    # Objects inside lists of lists make the counts differ, which only sends the text to the slow reader.
+    return sum(_keys(item) for item in value if type(item) is dict)
 
 
 def payload_of(value: Any) -> Payload:

@@ -19,6 +19,13 @@ OPEN = {
     "/api/v1/metrics": READ,  # a token of its own, by setting
     "/api/v1/schema": READ,
     "/apidocs/": READ,
+    "/v2": READ,  # probes and clients of other servers ask these before they say who they are
+    "/v2/": READ,
+    "/v2/health/live": READ,
+    "/v2/health/ready": READ,
+    "/ping": READ,
+    "/health": READ,
+    "/version": READ,
     "/api/v1/token": {"POST", "OPTIONS"},  # asks for a password
     "/api/v1/token/refresh": {"POST", "OPTIONS"},  # asks for a refresh token
     "/api/v1/token/revoke": {"POST", "OPTIONS"},  # the same

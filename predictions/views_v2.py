@@ -1,0 +1,163 @@
+"""The Open Inference Protocol, version 2, over HTTP: for clients of Triton, KServe and MLServer."""
+
+import re
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from features.ground.roles import READERS
+from predictions import engine
+from predictions.actions.predict import PredictRequest, predict
+from predictions.adapters.catalog import counted, version_numbers
+from predictions.adapters.loading import LoadedVersion
+from predictions.core.v2 import parse_infer
+from predictions.core.v2_answer import EXTENSIONS, describe_tensors, infer_answer
+from predictions.errors import InvalidRequestError, ModelNotReadyError
+from predictions.parsers import AnyBodyParser, JsonAlways, body_of, compressed
+from predictions.views import LimitedView
+
+SERVER = "mlsite"
+HEADER_LENGTH = "Inference-Header-Content-Length"
+_DIGITS = re.compile(r"\d{1,9}", re.ASCII)
+
+
+def _loaded(name: str, number: int | None) -> LoadedVersion:
+    return engine.serving(name).live() if number is None else engine.version(name, number)
+
+
+@extend_schema(tags=["open inference protocol"], request=None, responses={200: dict})
+class V2View(LimitedView):
+    """Any client of the protocol may send any content type, or none."""
+
+    parser_classes = [AnyBodyParser]
+    content_negotiation_class = JsonAlways
+    throttle_scope = "read"
+    roles: Any = READERS
+
+
+class OpenV2View(V2View):
+    """What probes and clients ask before they say who they are."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = []
+
+
+class ServerView(OpenV2View):
+    """The server's own metadata."""
+
+    def get(self, request: Request) -> Response:
+        """Name, version and extensions."""
+        return Response({"name": SERVER, "version": settings.VERSION, "extensions": list(EXTENSIONS)})
+
+
+class ServerLiveView(OpenV2View):
+    """The process answers."""
+
+    def get(self, request: Request) -> Response:
+        """Liveness."""
+        return Response({"live": True})
+
+
+class ServerReadyView(OpenV2View):
+    """A model is loaded."""
+
+    def get(self, request: Request) -> Response:
+        """Readiness."""
+        if not any(model.version is not None for model in engine.status()):
+            raise ModelNotReadyError("no model is loaded: promote a version first")
+        return Response({"ready": True, "live": True})
+
+
+class ModelView(V2View):
+    """A model's metadata."""
+
+    def get(self, request: Request, name: str, number: int | None = None) -> Response:
+        """Inputs, outputs and versions."""
+        loaded = _loaded(name, number)
+        tensors = describe_tensors(loaded.plan.columns, loaded.classes, bool(loaded.classes))
+        platform = {"onnx": "onnxruntime_onnx", "sklearn": "sklearn_joblib"}[loaded.engine]
+        versions = [str(found) for found in version_numbers(name)]
+        return Response({"name": name, "versions": versions, "platform": platform, **tensors})
+
+
+class ModelReadyView(V2View):
+    """Whether a model, or one of its versions, answers."""
+
+    def get(self, request: Request, name: str, number: int | None = None) -> Response:
+        """Readiness of a model."""
+        _loaded(name, number)
+        return Response({"name": name, "ready": True})
+
+
+class InferView(V2View):
+    """Predict; tensors in JSON, as raw bytes, or some of each."""
+
+    throttle_scope = "predict"
+
+    @property
+    def roles(self) -> list[str]:
+        """Return who may predict, by setting."""
+        return list(settings.CONFIG.allowed_roles)
+
+    @extend_schema(tags=["open inference protocol"], request={"application/json": dict}, responses={200: dict})
+    def post(self, request: Request, name: str, number: int | None = None) -> HttpResponse:
+        """Answer with a tensor of predictions, and one of probabilities."""
+        asked = parse_infer(body_of(request), _header_length(request), max_depth=settings.CONFIG.security.max_depth)
+        answer = predict(
+            PredictRequest(
+                principal=str(request.user.pk),
+                request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
+                model=name,
+                version=number,
+                table=asked.table,
+            )
+        )
+        body, header_length = infer_answer(asked, answer)
+        if header_length is None:
+            return compressed(request, body, "application/json")
+        response = compressed(request, body, "application/octet-stream")
+        response[HEADER_LENGTH] = str(header_length)
+        return response
+
+
+def _header_length(request: Request) -> int | None:
+    value = request.headers.get(HEADER_LENGTH)
+    if value is not None and not _DIGITS.fullmatch(value):
+        raise InvalidRequestError(f"{HEADER_LENGTH} must be a whole number of bytes; got {value[:40]}")
+    return None if value is None else int(value)
+
+
+class RepositoryView(V2View):
+    """Which models there are."""
+
+    def post(self, request: Request) -> Response:
+        """Every model, whether it answers, and why not."""
+        return Response(
+            [
+                {"name": model.name, "version": str(model.version), "state": "READY", "reason": ""}
+                if model.version is not None
+                else {
+                    "name": model.name,
+                    "state": "UNAVAILABLE",
+                    "reason": model.error or "no version is in production",
+                }
+                for model in engine.status()
+            ]
+        )
+
+
+class StatisticsView(V2View):
+    """How much each version answered."""
+
+    def get(self, request: Request, name: str | None = None, number: int | None = None) -> Response:
+        """Requests, their time and their rows, since the server started."""
+        if name is not None:
+            _loaded(name, number)
+        stats = [s for s in counted() if name in (None, s["name"]) and number in (None, int(s["version"]))]
+        return Response({"model_stats": stats})

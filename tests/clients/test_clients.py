@@ -1,0 +1,77 @@
+"""The real clients of three ecosystems, unmodified, against the served product: the same bits as our own dialect."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from mlsite.config.schema import ROOT
+from tests.predictions.dialects import ROWS
+from tests.served import Server, Site, made
+
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]
+PYTHON = ROOT / ".venv-clients/bin/python"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    if not PYTHON.exists():
+        pytest.skip("the clients' environment is made by `make test-clients`")
+    return made(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def server(site: Site) -> Iterator[Server]:
+    with site.served() as server:
+        yield server
+
+
+def run(script: str, *arguments: str) -> Any:
+    command = [str(PYTHON), str(Path(__file__).with_name(script)), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def ours(server: Server, site: Site, model: str = "tiny") -> Any:
+    headers = {"Authorization": f"Bearer {site.tokens['user']}"}
+    answer = httpx.post(f"{server.base}/api/v1/models/{model}/predict", json={"data": ROWS}, headers=headers).json()
+    return {name: answer[name] for name in ("predictions", "probabilities") if name in answer}
+
+
+def test_tritons_client(server: Server, site: Site) -> None:
+    wanted = ours(server, site)
+    found = run("call_triton.py", server.base.removeprefix("http://"), site.tokens["user"], json.dumps(ROWS))
+    assert len(found["answers"]) == 17
+    assert {name: answer for name, answer in found["answers"].items() if answer != wanted} == {}
+    assert [text.split(":")[2] for text in found["top"]] == wanted["predictions"]
+    assert [found[name] for name in ("live", "ready", "model_ready", "unknown_ready")] == [True, True, True, False]
+    assert "binary_tensor_data" in found["server"]["extensions"]
+    assert [tensor["name"] for tensor in found["model"]["inputs"]] == ["length", "width", "colour"]
+    assert {model["name"]: model["state"] for model in found["index"]} == dict.fromkeys(
+        ("tiny", "kept", "size"), "READY"
+    )
+    assert found["stats"]["model_stats"][0]["inference_count"] > 3000
+    assert found["no_token"] == ["401", "Authorization token required"]
+    assert found["no_model"] == ["404", "no model is named nope"]
+    assert found["no_column"] == ["400", "the inputs lack width; the model takes length, width, colour"]
+
+
+def test_kserves_client(server: Server, site: Site) -> None:
+    wanted = ours(server, site)
+    found = run("call_kserve.py", server.base, site.tokens["user"], json.dumps(ROWS))
+    assert found["answers"] == {"json": wanted, "binary": wanted}
+    assert [found[name] for name in ("live", "ready", "model_ready")] == [True, True, True]
+
+
+def test_mlflows_client(server: Server, site: Site) -> None:
+    wanted = ours(server, site, "size")["predictions"]
+    found = run("call_mlflow.py", server.base.removeprefix("http://"), site.tokens["user"], json.dumps(ROWS))
+    assert [found[name] for name in ("frame", "list", "array", "params")] == [wanted] * 4
+    assert found["default"] == ours(server, site)["predictions"]
+    assert found["version"]
+    assert "lack colour" in found["refused"]
