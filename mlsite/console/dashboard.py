@@ -15,7 +15,7 @@ from models_store.admin.panels import stage_badge
 from models_store.models import AuditEntry, ModelVersion, PromotionRequest, RegisteredModel
 from pipeline.admin.drift import verdict
 from pipeline.admin.products import SEVERITY_KINDS
-from pipeline.admin.runs import STATE_KINDS, duration
+from pipeline.admin.run_panels import STATE_KINDS, duration
 from pipeline.models import Alert, DriftReport, Run
 
 REQUESTS = "models_store_promotionrequest"

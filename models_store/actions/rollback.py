@@ -12,7 +12,7 @@ from models_store.actions.evaluate_gates import store_outcomes
 from models_store.actions.evidence import Gathered, evidence_digest, gather_evidence
 from models_store.actions.publish import published_or_warning
 from models_store.actions.rights import check_may_promote
-from models_store.actions.transition import Move, apply_move, locked
+from models_store.actions.transition import Move, apply_move, check_generation, locked
 from models_store.core import history, lifecycle
 from models_store.core.gates import GateOutcome, evaluate
 from models_store.core.policy import ROLLBACK, parse_policy
@@ -47,7 +47,9 @@ class Rollback:
     warning: str = ""
 
 
-def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> Rollback:
+def rollback(
+    model: str, *, to: int | None = None, reason: str, actor: str, expected_generation: int | None = None
+) -> Rollback:
     """Put an earlier production version back, if it is sound and fits its callers.
 
     Parameters
@@ -56,6 +58,8 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
         Name of the model; why, in 1 to 2000 characters; who asks.
     to : int, optional
         A version that was in production; the one before the present one, if left out.
+    expected_generation : int, optional
+        The model's generation when the actor decided.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
         If the request has another form.
     """
     started = time.perf_counter()
-    asked = {"to": to}
+    asked = {"to": to, "expected_generation": expected_generation}
     with audited_refusals(
         actor=actor, action="rollback", object_type="registered_model", object_id=model, reason=reason, asked=asked
     ):
@@ -82,6 +86,8 @@ def rollback(model: str, *, to: int | None = None, reason: str, actor: str) -> R
         check_may_promote(actor)
         move = Move(action=history.ROLLBACK, target_stage=lifecycle.PRODUCTION, percent=None, actor=actor, reason=why)
         found = RegisteredModel.objects.named(checked_name(model))
+        if expected_generation is not None:
+            check_generation(found.name, expected_generation, found.generation)
         live = found.versions.filter(stage=Stage.PRODUCTION).values_list("number", flat=True).first()
         version = _target(found, to)
         gathered = gather_evidence(version)

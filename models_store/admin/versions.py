@@ -20,12 +20,20 @@ from features.ground.unfold import (
 )
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.promote import promote
-from models_store.admin.forms import PROMOTION_TARGETS, PromoteForm, StageForm
+from models_store.admin.forms import (
+    PROMOTION_TARGETS,
+    RETIREMENT_TARGETS,
+    MoveForm,
+    PercentForm,
+    PromoteForm,
+    RetireForm,
+    StageForm,
+)
 from models_store.admin.pages import version_panels
 from models_store.admin.panels import STAGE_KINDS, metric, spaced
 from models_store.core.gates import GateOutcome
 from models_store.core.lifecycle import MOVES
-from models_store.models import ModelVersion
+from models_store.models import ModelVersion, Stage
 
 WORDS = {
     "applied": "{version} is now {stage}.",
@@ -49,7 +57,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_select_related = ("model", "snapshot")
     search_fields = ("model__name", "estimator", "manifest_digest", "actor")
     date_hierarchy = "created_at"
-    actions_detail = ("promote", "evaluate")
+    actions_detail: Sequence[str] = ("promote", "evaluate", "change_percent", "retire")
 
     @display(description="Stage", label=STAGE_KINDS, ordering="stage")
     def stage_label(self, obj: ModelVersion) -> str:
@@ -74,8 +82,15 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     def has_move_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may promote this version: an ended one has nowhere to go."""
-        stage = ModelVersion.objects.filter(pk=object_id).values_list("stage", flat=True).first()
-        return self.has_promote_permission(request) and not MOVES.get(stage or "", set()).isdisjoint(PROMOTION_TARGETS)
+        return self.has_promote_permission(request) and not moves_of(object_id).isdisjoint(PROMOTION_TARGETS)
+
+    def has_retire_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may archive or reject this version."""
+        return self.has_promote_permission(request) and not moves_of(object_id).isdisjoint(RETIREMENT_TARGETS)
+
+    def has_canary_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may change the share of this version: only a canary has one."""
+        return self.has_promote_permission(request) and stage_of(object_id) == Stage.CANARY
 
     @action(
         description="Promote",
@@ -85,21 +100,47 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         variant=ActionVariant.PRIMARY,
         dialog=ActionDialog(
             title="Promote this version?",
-            description="The version in that stage now is archived; serving follows within a second.",
+            description="Nothing is sent before you submit.",
             form_class=PromoteForm,
             form_submit_text="Promote",
         ),
     )
     def promote(self, request: HttpRequest, form: PromoteForm, object_id: str) -> HttpResponse:
         """Ask for a promotion."""
-        version = get_object_or_404(ModelVersion.objects.select_related("model"), pk=object_id)
+        return moved(request, object_id, waive=form.waived(), **asked(form))
 
-        def work() -> str:
-            done = promote(str(version), **asked(form), actor=actor_of(request))
-            said = WORDS[done.state].format(version=version, stage=form.cleaned_data["target_stage"])
-            return f"{said} {done.warning}".strip()
+    @action(
+        description="Change canary percent",
+        url_path="percent",
+        permissions=["canary"],
+        icon="percent",
+        dialog=ActionDialog(
+            title="Change the canary's share?",
+            description="The other requests go to the version in production.",
+            form_class=PercentForm,
+            form_submit_text="Change",
+        ),
+    )
+    def change_percent(self, request: HttpRequest, form: PercentForm, object_id: str) -> HttpResponse:
+        """Give the canary another share of requests, through the same door as any promotion."""
+        return moved(request, object_id, target_stage=Stage.CANARY.value, **asked(form))
 
-        return answer(request, page_of(version), work)
+    @action(
+        description="Archive or reject",
+        url_path="retire",
+        permissions=["retire"],
+        icon="archive",
+        variant=ActionVariant.DANGER,
+        dialog=ActionDialog(
+            title="Archive or reject this version?",
+            description="Its rows, metrics and files are kept.",
+            form_class=RetireForm,
+            form_submit_text="Take out of service",
+        ),
+    )
+    def retire(self, request: HttpRequest, form: RetireForm, object_id: str) -> HttpResponse:
+        """Take a version out of service."""
+        return moved(request, object_id, **asked(form))
 
     @action(
         description="Evaluate gates",
@@ -132,7 +173,30 @@ def gates_said(outcomes: Sequence[GateOutcome]) -> str:
     return f"{total} Failed: {', '.join(failed)}." if failed else total
 
 
-def asked(form: PromoteForm) -> dict[str, Any]:
+def asked(form: MoveForm | PercentForm) -> dict[str, Any]:
     """Return what a filled form asks of the action."""
     names = ("target_stage", "reason", "percent", "expected_generation")
-    return {name: form.cleaned_data[name] for name in names}
+    return {name: form.cleaned_data[name] for name in names if name in form.cleaned_data}
+
+
+def moved(request: HttpRequest, object_id: str, **wanted: Any) -> HttpResponse:
+    """Ask for a move of a version, and say what came of it."""
+    version = get_object_or_404(ModelVersion.objects.select_related("model"), pk=object_id)
+
+    def work() -> str:
+        done = promote(str(version), **wanted, actor=actor_of(request))
+        said = WORDS[done.state].format(version=version, stage=wanted["target_stage"])
+        share = f" It takes {wanted['percent']} % of requests." if wanted.get("percent") else ""
+        return f"{said}{share} {done.warning}".strip()
+
+    return answer(request, page_of(version), work)
+
+
+def stage_of(object_id: Any) -> str:
+    """Return the stage a version holds, or nothing where there is none."""
+    return ModelVersion.objects.filter(pk=object_id).values_list("stage", flat=True).first() or ""
+
+
+def moves_of(object_id: Any) -> set[str]:
+    """Return where a version may go."""
+    return MOVES.get(stage_of(object_id), set())
