@@ -50,10 +50,8 @@ def enqueue_run(
         What to do, JSON-compatible and finite.
     idempotency_key : str, optional
         The same key with the same kind and params gives the stored run.
-    schedule : str, optional
-        The schedule that asks; one run for each of its due times, whoever asks first.
-    due_at : datetime, optional
-        The due time of the schedule.
+    schedule, due_at : str and datetime, optional
+        The schedule that asks, and its due time; one run for each, whoever asks first.
     reason : str
         Why, where a person asks; kept in the audit trail with what was asked.
 
