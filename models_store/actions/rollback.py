@@ -56,10 +56,8 @@ def rollback(
     ----------
     model, reason, actor : str
         Name of the model; why, in 1 to 2000 characters; who asks.
-    to : int, optional
-        A version that was in production; the one before the present one, if left out.
-    expected_generation : int, optional
-        The model's generation when the actor decided.
+    to, expected_generation : int, optional
+        A version that was in production, or else the one before the present; the generation the actor saw.
 
     Returns
     -------
@@ -78,10 +76,8 @@ def rollback(
         If the request has another form.
     """
     started = time.perf_counter()
-    asked = {"to": to, "expected_generation": expected_generation}
-    with audited_refusals(
-        actor=actor, action="rollback", object_type="registered_model", object_id=model, reason=reason, asked=asked
-    ):
+    about = {"actor": actor, "action": "rollback", "object_type": "registered_model", "object_id": model}
+    with audited_refusals(**about, reason=reason, asked={"to": to, "expected_generation": expected_generation}):
         why = checked_reason(reason)
         check_may_promote(actor)
         move = Move(action=history.ROLLBACK, target_stage=lifecycle.PRODUCTION, percent=None, actor=actor, reason=why)
@@ -96,12 +92,9 @@ def rollback(
     if failed:
         raise gate_failure(str(version), "production again", failed, None)
     warning = published_or_warning(found.name, actor)
+    seconds = time.perf_counter() - started
     return Rollback(
-        from_version=live,
-        to_version=version.number,
-        seconds=time.perf_counter() - started,
-        generation=generation,
-        warning=warning,
+        from_version=live, to_version=version.number, seconds=seconds, generation=generation, warning=warning
     )
 
 
