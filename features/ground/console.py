@@ -120,7 +120,7 @@ def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpR
 class ReadOnlyAdmin(ModelAdmin):
     """Shows a table; what may be changed is changed by an action's own dialog."""
 
-    actions = None
+    actions: Sequence[Any] | None = None
     actions_detail: Sequence[str] = ()
     list_per_page = 25
     list_filter_submit = True

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
 from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, number, page_of
 from features.ground.panels import Panel
@@ -20,6 +24,7 @@ from features.ground.unfold import (
 )
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.promote import promote
+from models_store.admin.comparison import comparison_panels
 from models_store.admin.forms import (
     PROMOTION_TARGETS,
     RETIREMENT_TARGETS,
@@ -29,7 +34,7 @@ from models_store.admin.forms import (
     RetireForm,
     StageForm,
 )
-from models_store.admin.pages import version_panels
+from models_store.admin.pages import comparison_page, version_panels
 from models_store.admin.panels import STAGE_KINDS, metric, spaced
 from models_store.core.gates import GateOutcome
 from models_store.core.lifecycle import MOVES
@@ -57,7 +62,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_select_related = ("model", "snapshot")
     search_fields = ("model__name", "estimator", "manifest_digest", "actor")
     date_hierarchy = "created_at"
-    actions_detail: Sequence[str] = ("promote", "evaluate", "change_percent", "retire")
+    actions = ("compare_chosen",)
+    actions_detail: Sequence[str] = ("promote", "compare", "evaluate", "change_percent", "retire")
 
     @display(description="Stage", label=STAGE_KINDS, ordering="stage")
     def stage_label(self, obj: ModelVersion) -> str:
@@ -75,6 +81,39 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def panels(self, obj: ModelVersion, request: HttpRequest) -> Sequence[Panel]:
         """Show what decides about a promotion first, then lineage and detail."""
         return version_panels(obj, request.build_absolute_uri("/").rstrip("/"))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that compares two versions."""
+        compared = self.admin_site.admin_view(self.comparison)
+        return [path("compare/", compared, name="models_store_modelversion_comparison"), *super().get_urls()]
+
+    def comparison(self, request: HttpRequest) -> HttpResponse:
+        """Show two versions of one model side by side."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        pair = compared_pair(self.get_queryset(request), request.GET.get("first", ""), request.GET.get("second", ""))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{pair[0]} beside {pair[1]}",
+            "back": (page_of(pair[0].model), pair[0].model.name),
+            "panels": comparison_panels(pair),
+        }
+        return TemplateResponse(request, "console/page.html", context)
+
+    @admin.action(description="Compare two versions")
+    def compare_chosen(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
+        """Go to the page that shows the two chosen versions side by side."""
+        chosen = list(queryset.order_by("model_id", "number")[:3])
+        if len(chosen) != 2 or chosen[0].model_id != chosen[1].model_id:
+            messages.error(request, f"Choose two versions of one model to compare, got {queryset.count()}.")
+            return None
+        return HttpResponseRedirect(comparison_page(*chosen))
+
+    @action(description="Compare", url_path="beside", permissions=["view"], icon="compare_arrows")
+    def compare(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Go to the page that shows this version beside the one in production, or the one before it."""
+        version = get_object_or_404(ModelVersion, pk=object_id)
+        return HttpResponseRedirect(comparison_page(version, beside(version)))
 
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may ask for a promotion."""
@@ -164,6 +203,25 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             return gates_said(outcomes)
 
         return answer(request, page_of(version), work)
+
+
+def beside(version: ModelVersion) -> ModelVersion:
+    """Return what a version is compared with unless somebody chooses: production, or else the one before it."""
+    others = ModelVersion.objects.filter(model=version.model_id).exclude(pk=version.pk)
+    earlier = others.filter(number__lt=version.number).order_by("-number").first()
+    return others.filter(stage=Stage.PRODUCTION).first() or earlier or others.first() or version
+
+
+def compared_pair(versions: QuerySet[ModelVersion], *keys: str) -> tuple[ModelVersion, ModelVersion]:
+    """Return two versions of one model by their keys."""
+    found = [
+        versions.select_related("model", "snapshot__dataset_version__dataset").filter(pk=key).first()
+        for key in keys
+        if key.isdecimal()
+    ]
+    if len(found) != 2 or found[0] is None or found[1] is None or found[0].model_id != found[1].model_id:
+        raise Http404("first and second are the numbers of two rows of one model's versions")
+    return found[0], found[1]
 
 
 def gates_said(outcomes: Sequence[GateOutcome]) -> str:
