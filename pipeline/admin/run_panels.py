@@ -1,17 +1,51 @@
 """What a run's page and its dialogs show."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from django.utils.html import format_html
+from django.urls import reverse
 
 from features.ground.console import ago, link, mono, number
-from features.ground.panels import Facts, Table
+from features.ground.panels import Facts, Panel, Table
 from features.ground.unfold import badge
 from features.models import DatasetVersion
 from models_store.models import ModelVersion
 from pipeline.models import Alert, BatchScore, DriftReport, Run
 
 STATE_KINDS = {"queued": "info", "running": "primary", "succeeded": "success", "failed": "danger", "cancelled": ""}
+
+
+UNDER_WAY = (Run.State.QUEUED, Run.State.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Panel):
+    """How far a run is and what it said last; the page asks again by itself until it has ended."""
+
+    template: ClassVar[str] = "console/progress.html"
+    now: Mapping[str, Any]
+    address: str
+
+
+def progress_panel(run: Run) -> Progress:
+    """Return the panel that follows a run."""
+    address = reverse("admin:pipeline_run_progress", args=[run.pk])
+    return Progress(title="Progress", wide=True, now=progress_of(run), address=address)
+
+
+def progress_of(run: Run) -> dict[str, Any]:
+    """Return what the page of a run shows again and again."""
+    beat = run.heartbeat_at
+    return {
+        "state": run.state,
+        "ended": run.state not in UNDER_WAY,
+        "percent": run.progress,
+        "step": run.step or ("waits for a worker" if run.state == Run.State.QUEUED else ""),
+        "attempt": run.attempt,
+        "heartbeat": f"{beat:%H:%M:%S} UTC" if beat else "–",
+        "log": run.log,
+    }
 
 
 def duration(run: Run) -> str:
@@ -23,12 +57,9 @@ def duration(run: Run) -> str:
 
 def run_facts(obj: Run) -> list[tuple[str, Any]]:
     """Return state, progress and who did it."""
-    bar = format_html(
-        '{} % {}<progress class="c-bar" max="100" value="{}"></progress>', obj.progress, obj.step, obj.progress
-    )
     return [
         ("State", badge(obj.state, STATE_KINDS.get(obj.state, ""))),
-        ("Progress", bar),
+        ("Progress", f"{obj.progress} %"),
         ("Attempt", obj.attempt),
         ("Took", duration(obj)),
         ("Asked", ago(obj.enqueued_at)),

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
@@ -20,12 +23,20 @@ from features.ground.unfold import (
 )
 from pipeline.actions.runs import cancel_run, retry_run
 from pipeline.admin.run_forms import ChangeRunForm
-from pipeline.admin.run_panels import STATE_KINDS, duration, made_table, pairs_of, params_table, run_facts_table
+from pipeline.admin.run_panels import (
+    STATE_KINDS,
+    UNDER_WAY,
+    duration,
+    made_table,
+    pairs_of,
+    params_table,
+    progress_of,
+    progress_panel,
+    run_facts_table,
+)
 from pipeline.admin.uploads import upload_view
 from pipeline.models import Run
 
-REFRESH_SECONDS = "3"
-UNDER_WAY = (Run.State.QUEUED, Run.State.RUNNING)
 ENDED_BADLY = (Run.State.FAILED, Run.State.CANCELLED)
 
 
@@ -42,6 +53,7 @@ class RunAdmin(ReadOnlyAdmin):
     )
     search_fields = ("schedule", "idempotency_key", "worker", "error_code", "error")
     date_hierarchy = "enqueued_at"
+    exclude = ("log",)
     actions_detail = ("cancel", "retry")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -66,25 +78,34 @@ class RunAdmin(ReadOnlyAdmin):
     def took(self, obj: Run) -> str:
         return duration(obj)
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the page that uploads a file."""
-        upload = self.admin_site.admin_view(upload_view)
-        return [path("upload/", upload, name="pipeline_run_upload"), *super().get_urls()]
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """Leave the log where it is: a list shows none."""
+        return super().get_queryset(request).defer("log")
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Show a run that has not ended again every few seconds."""
-        answer = super().render_change_form(request, context, *args, **kwargs)
-        run = kwargs.get("obj")
-        if run is not None and run.state in UNDER_WAY:
-            answer["Refresh"] = REFRESH_SECONDS
-        return answer
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that uploads a file, and what a run's page asks again and again."""
+        upload = self.admin_site.admin_view(upload_view)
+        progress = self.admin_site.admin_view(self.progress)
+        return [
+            path("upload/", upload, name="pipeline_run_upload"),
+            path("<uuid:run_id>/progress/", progress, name="pipeline_run_progress"),
+            *super().get_urls(),
+        ]
+
+    def progress(self, request: HttpRequest, run_id: UUID) -> JsonResponse:
+        """Say how far a run is and what it said last."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = get_object_or_404(Run, pk=run_id)
+        return JsonResponse(progress_of(run))
 
     def panels(self, obj: Run, request: HttpRequest) -> Sequence[Panel]:
         """Show how far it is or why it failed, then what it was given and made."""
         error = (Code(title="Error", note=obj.error_code, text=obj.error, wide=True),) if obj.error_code else ()
         return (
-            run_facts_table(obj),
+            progress_panel(obj),
             *error,
+            run_facts_table(obj),
             params_table(obj.params),
             Table(title="Result", headers=("Name", "Value"), rows=pairs_of(obj.result), empty="None yet."),
             made_table(obj),

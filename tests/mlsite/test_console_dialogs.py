@@ -209,3 +209,21 @@ def test_run_that_ended_meanwhile_is_not_cancelled(ada: Client, monkeypatch: pyt
     monkeypatch.setattr("pipeline.admin.runs.UNDER_WAY", ("succeeded",))
     assert "it is succeeded" in said(submit(ada, dialog("Run.cancel").address(run.pk), reason="Late."))
     assert AuditEntry.objects.filter(action="cancel_run_refused", object_id=str(run.pk)).exists()
+
+
+@acts
+def test_run_page_is_told_how_far_it_is(ada: Client, client: Client) -> None:
+    run = next(run for run in make_runs() if run.state == "running")
+    Run.objects.filter(pk=run.pk).update(log="09:30:00 <b>fitting</b>")
+    page = ada.get(f"/admin/pipeline/run/{run.pk}/change/").content.decode()
+    address = f"/admin/pipeline/run/{run.pk}/progress/"
+    assert f'data-address="{address}"' in page
+    assert "09:30:00 &lt;b&gt;fitting&lt;/b&gt;" in page
+    answer = ada.get(address)
+    assert "no-store" in answer["Cache-Control"]
+    told = answer.json()
+    assert (told["state"], told["percent"], told["ended"]) == ("running", 45, False)
+    assert told["log"] == "09:30:00 <b>fitting</b>"
+    client.force_login(User.objects.create_user("eve", is_staff=True))
+    assert client.get(address).status_code == 403
+    assert ada.get(address.replace(str(run.pk)[:8], "0" * 8)).status_code == 404
