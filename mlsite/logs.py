@@ -3,7 +3,6 @@
 import fcntl
 import logging.config
 import os
-import re
 from collections.abc import MutableMapping
 from itertools import count
 from pathlib import Path
@@ -11,13 +10,8 @@ from typing import IO, Any
 
 import structlog
 
+from features.ground.redaction import redacted
 from mlsite.config import Config
-
-SECRET = re.compile(
-    r"(?i)(bearer\s+|basic\s+|(?:password|secret|token|api[_-]?key|authorization)[\"']?\s*[:=]\s*[\"']?)[^\s\"',}&]+"
-)
-JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
-URL_PASSWORD = re.compile(r"(\w+://[^:/\s]*:)[^@/\s]+@")
 
 # What this process writes to, by folder, role and process id: a forked child finds no entry of its own.
 _files: dict[tuple[Path, str, int], tuple[Path, IO[bytes]]] = {}
@@ -27,8 +21,7 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     """Replace tokens, passwords and keys in every text of a log event."""
     for key, value in event.items():
         if isinstance(value, str):
-            text = JWT.sub("[token]", SECRET.sub(r"\1[secret]", value))
-            event[key] = URL_PASSWORD.sub(r"\1[secret]@", text)
+            event[key] = redacted(value)
     return event
 
 

@@ -43,6 +43,7 @@ class Run(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error = models.CharField(max_length=1000, blank=True)
     result = models.JSONField(default=dict, blank=True)
+    log = models.TextField(blank=True, default="", help_text="The last lines it said.")
     actor = models.CharField(max_length=150, default="system")
     enqueued_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)

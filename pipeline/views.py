@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from features.ground.canonical import digest
 from features.ground.roles import ADMIN, READERS
 from pipeline.actions.runs import enqueue_run
-from pipeline.adapters.run_reads import run_as_dict, run_by_id
+from pipeline.adapters.run_reads import run_as_dict, run_by_id, run_with_log
 from pipeline.models import Run
 from pipeline.serializers import RunRequest
 from predictions.tokens import Principal
@@ -51,7 +51,7 @@ class RunsView(APIView):
         """List runs."""
         chosen = {name: value for name in FILTERS if (value := _choice(request, name, FILTERS[name]))}
         pages = RunPages()
-        found = pages.paginate_queryset(Run.objects.filter(**chosen), request, view=self)
+        found = pages.paginate_queryset(Run.objects.filter(**chosen).defer("log"), request, view=self)
         return pages.get_paginated_response([run_as_dict(run) for run in found or ()])
 
     @extend_schema(
@@ -75,8 +75,8 @@ class RunView(APIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, run_id: UUID) -> Response:
-        """Show a run."""
-        return Response(run_as_dict(run_by_id(str(run_id))))
+        """Show a run, with the last lines it said."""
+        return Response(run_with_log(run_by_id(str(run_id))))
 
 
 def stored_key(request: Request, who: str) -> str | None:

@@ -47,7 +47,7 @@ class DatasetAdmin(ReadOnlyAdmin):
     search_fields = ("name", "description", "target_column", "timestamp_column")
 
     actions_list = ("upload_new",)
-    actions_detail = ("approve", "edit_contract", "upload")
+    actions_detail: Sequence[str] = ("approve", "edit_contract", "upload")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
         """Return datasets with what the list shows of each."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -119,7 +120,8 @@ def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpR
 class ReadOnlyAdmin(ModelAdmin):
     """Shows a table; what may be changed is changed by an action's own dialog."""
 
-    actions = None
+    actions: Sequence[Any] | None = None
+    actions_detail: Sequence[str] = ()
     list_per_page = 25
     list_filter_submit = True
     change_form_template = "console/object.html"
@@ -153,6 +155,21 @@ class ReadOnlyAdmin(ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[tuple[str, dict[str, Any]]]:
         """Put every stored column under the panels, folded."""
         return [("Every stored column", {"fields": self.get_fields(request, obj), "classes": ["collapse"]})]
+
+    def get_unfold_action(self, action: str) -> Any:
+        """Let an action of a row's page begin only where there is such a row."""
+        found = super().get_unfold_action(action)
+        found.method = self._of_a_row(found.method)
+        return found
+
+    def _of_a_row(self, method: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(method)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if "object_id" in kwargs and self.get_object(request, kwargs["object_id"]) is None:
+                raise Http404(f"there is no such {self.model._meta.verbose_name}")
+            return method(request, *args, **kwargs)
+
+        return checked
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Add the panels."""

@@ -15,7 +15,7 @@ from models_store.admin.panels import stage_badge
 from models_store.models import AuditEntry, ModelVersion, PromotionRequest, RegisteredModel
 from pipeline.admin.drift import verdict
 from pipeline.admin.products import SEVERITY_KINDS
-from pipeline.admin.runs import STATE_KINDS, duration
+from pipeline.admin.run_panels import STATE_KINDS, duration
 from pipeline.models import Alert, DriftReport, Run
 
 REQUESTS = "models_store_promotionrequest"
@@ -154,8 +154,9 @@ def latency_chart(hours: Sequence[traffic.Bucket]) -> Chart:
 
 def runs_table() -> Table:
     """Return the newest runs, those that failed first."""
-    failing = list(Run.objects.filter(state="failed").order_by("-enqueued_at")[:3])
-    recent = [run for run in Run.objects.order_by("-enqueued_at")[:RECENT] if run not in failing]
+    runs = Run.objects.defer("log").order_by("-enqueued_at")
+    failing = list(runs.filter(state="failed")[:3])
+    recent = [run for run in runs[:RECENT] if run not in failing]
     rows = [run_row(run) for run in [*failing, *recent]]
     headers = ("Run", "State", "Step or error", "Took", "Asked")
     empty = "No run yet. Next: manage.py train, or manage.py demo"

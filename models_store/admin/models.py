@@ -82,7 +82,13 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
         to = int(form.cleaned_data["to"]) if form.cleaned_data["to"] else None
 
         def work() -> str:
-            done = rollback(model.name, to=to, reason=form.cleaned_data["reason"], actor=actor_of(request))
+            done = rollback(
+                model.name,
+                to=to,
+                reason=form.cleaned_data["reason"],
+                actor=actor_of(request),
+                expected_generation=form.cleaned_data["expected_generation"],
+            )
             return f"{model.name}: back from {done.from_version} to {done.to_version}. {done.warning}".strip()
 
         return answer(request, page_of(model), work)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
+from django.urls import reverse
 from django.utils.html import format_html
 
 from features.admin.lineage import snapshot_lineage
@@ -24,7 +26,7 @@ from models_store.admin.panels import (
     summary,
 )
 from models_store.errors import ArtefactError
-from models_store.models import AuditEntry, ModelVersion, RegisteredModel, Waiver
+from models_store.models import AuditEntry, ModelVersion, RegisteredModel, Stage, Waiver
 
 MAX_CHECKED_BYTES = 64 * 2**20
 
@@ -78,13 +80,28 @@ def model_panels(model: RegisteredModel) -> list[Panel]:
 def versions_table(model: RegisteredModel, versions: Sequence[ModelVersion]) -> Table:
     """Return the versions beside the metric that decides."""
     primary = model.primary_metric
+    live = next((v for v in versions if v.stage == Stage.PRODUCTION), None)
     rows = [
-        (link(v), stage_badge(v.stage), number(metric(v, primary)), v.estimator, v.engine, ago(v.created_at))
+        (
+            link(v),
+            stage_badge(v.stage),
+            number(metric(v, primary)),
+            v.estimator,
+            v.engine,
+            ago(v.created_at),
+            anchor(comparison_page(v, live), f"with {live}") if live and v != live else "–",
+        )
         for v in versions
     ]
-    headers = ("Version", "Stage", spaced(primary), "Estimator", "Engine", "Made")
+    headers = ("Version", "Stage", spaced(primary), "Estimator", "Engine", "Made", "Compare")
     empty = f"No versions yet. Next: manage.py train {model.name} --dataset DATASET"
     return Table(title="Versions", headers=headers, rows=rows, wide=True, empty=empty)
+
+
+def comparison_page(first: ModelVersion, second: ModelVersion) -> str:
+    """Return the address of two versions side by side."""
+    chosen = urlencode({"first": first.pk, "second": second.pk})
+    return f"{reverse('admin:models_store_modelversion_comparison')}?{chosen}"
 
 
 def policy_table(model: RegisteredModel) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 from features.ground.console import ago, number
 from features.ground.panels import Chart, Facts, Table
 from features.ground.unfold import badge
-from models_store.models import ModelVersion, Stage
+from models_store.models import GateResult, ModelVersion, Stage
 
 STAGE_KINDS = {
     "production": "success",
@@ -102,13 +102,18 @@ def cells(version: ModelVersion, name: str) -> list[str]:
     return [number(metric(version, name, part)) for part, _ in PARTS]
 
 
+def newest_results(version: ModelVersion) -> list[GateResult]:
+    """Return the newest evaluation of the version's gates, those that failed first."""
+    newest = version.gate_results.order_by("-created_at", "-id").first()
+    return list(version.gate_results.filter(evaluation=newest.evaluation).order_by("passed", "gate")) if newest else []
+
+
 def gates_table(version: ModelVersion) -> Table:
     """Return the newest evaluation of the version's gates."""
-    newest = version.gate_results.order_by("-created_at", "-id").first()
-    results = version.gate_results.filter(evaluation=newest.evaluation).order_by("passed", "gate") if newest else ()
+    results = newest_results(version)
     passed = {True: badge("passed", "success"), False: badge("failed", "danger")}
     rows = [(passed[r.passed], spaced(r.gate), r.observed, r.threshold) for r in results]
-    note = f"For {newest.target_stage}, {newest.created_at:%Y-%m-%d %H:%M} UTC." if newest else ""
+    note = f"For {results[0].target_stage}, {results[0].created_at:%Y-%m-%d %H:%M} UTC." if results else ""
     empty = f"Not evaluated yet. Use Evaluate gates, or: manage.py gates {version}"
     return Table(title="Gates", note=note, headers=("", "Gate", "Observed", "Threshold"), rows=rows, empty=empty)
 

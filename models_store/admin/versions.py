@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
 from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, number, page_of
 from features.ground.panels import Panel
@@ -22,12 +25,21 @@ from features.ground.unfold import (
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.promote import promote
 from models_store.admin.card import card_response
-from models_store.admin.forms import PROMOTION_TARGETS, PromoteForm, StageForm
-from models_store.admin.pages import version_panels
+from models_store.admin.comparison import comparison_panels
+from models_store.admin.forms import (
+    PROMOTION_TARGETS,
+    RETIREMENT_TARGETS,
+    MoveForm,
+    PercentForm,
+    PromoteForm,
+    RetireForm,
+    StageForm,
+)
+from models_store.admin.pages import comparison_page, version_panels
 from models_store.admin.panels import STAGE_KINDS, metric, spaced
 from models_store.core.gates import GateOutcome
 from models_store.core.lifecycle import MOVES
-from models_store.models import ModelVersion
+from models_store.models import ModelVersion, Stage
 
 WORDS = {
     "applied": "{version} is now {stage}.",
@@ -51,7 +63,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_select_related = ("model", "snapshot")
     search_fields = ("model__name", "estimator", "manifest_digest", "actor")
     date_hierarchy = "created_at"
-    actions_detail = ("promote", "evaluate")
+    actions = ("compare_chosen",)
+    actions_detail: Sequence[str] = ("promote", "compare", "evaluate", "change_percent", "retire")
 
     @display(description="Stage", label=STAGE_KINDS, ordering="stage")
     def stage_label(self, obj: ModelVersion) -> str:
@@ -81,14 +94,54 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         return card_response(version)
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that compares two versions."""
+        compared = self.admin_site.admin_view(self.comparison)
+        return [path("compare/", compared, name="models_store_modelversion_comparison"), *super().get_urls()]
+
+    def comparison(self, request: HttpRequest) -> HttpResponse:
+        """Show two versions of one model side by side."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        pair = compared_pair(self.get_queryset(request), request.GET.get("first", ""), request.GET.get("second", ""))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{pair[0]} beside {pair[1]}",
+            "back": (page_of(pair[0].model), pair[0].model.name),
+            "panels": comparison_panels(pair),
+        }
+        return TemplateResponse(request, "console/page.html", context)
+
+    @admin.action(description="Compare two versions")
+    def compare_chosen(self, request: HttpRequest, queryset: QuerySet[ModelVersion]) -> HttpResponse | None:
+        """Go to the page that shows the two chosen versions side by side."""
+        chosen = list(queryset.order_by("model_id", "number")[:3])
+        if len(chosen) != 2 or chosen[0].model_id != chosen[1].model_id:
+            messages.error(request, f"Choose two versions of one model to compare, got {queryset.count()}.")
+            return None
+        return HttpResponseRedirect(comparison_page(*chosen))
+
+    @action(description="Compare", url_path="beside", permissions=["view"], icon="compare_arrows")
+    def compare(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Go to the page that shows this version beside the one in production, or the one before it."""
+        version = get_object_or_404(ModelVersion, pk=object_id)
+        return HttpResponseRedirect(comparison_page(version, beside(version)))
+
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may ask for a promotion."""
         return bool(request.user.has_perm("models_store.promote_modelversion"))
 
     def has_move_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may promote this version: an ended one has nowhere to go."""
-        stage = ModelVersion.objects.filter(pk=object_id).values_list("stage", flat=True).first()
-        return self.has_promote_permission(request) and not MOVES.get(stage or "", set()).isdisjoint(PROMOTION_TARGETS)
+        return self.has_promote_permission(request) and not moves_of(object_id).isdisjoint(PROMOTION_TARGETS)
+
+    def has_retire_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may archive or reject this version."""
+        return self.has_promote_permission(request) and not moves_of(object_id).isdisjoint(RETIREMENT_TARGETS)
+
+    def has_canary_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may change the share of this version: only a canary has one."""
+        return self.has_promote_permission(request) and stage_of(object_id) == Stage.CANARY
 
     @action(
         description="Promote",
@@ -98,21 +151,47 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         variant=ActionVariant.PRIMARY,
         dialog=ActionDialog(
             title="Promote this version?",
-            description="The version in that stage now is archived; serving follows within a second.",
+            description="Nothing is sent before you submit.",
             form_class=PromoteForm,
             form_submit_text="Promote",
         ),
     )
     def promote(self, request: HttpRequest, form: PromoteForm, object_id: str) -> HttpResponse:
         """Ask for a promotion."""
-        version = get_object_or_404(ModelVersion.objects.select_related("model"), pk=object_id)
+        return moved(request, object_id, waive=form.waived(), **asked(form))
 
-        def work() -> str:
-            done = promote(str(version), **asked(form), actor=actor_of(request))
-            said = WORDS[done.state].format(version=version, stage=form.cleaned_data["target_stage"])
-            return f"{said} {done.warning}".strip()
+    @action(
+        description="Change canary percent",
+        url_path="percent",
+        permissions=["canary"],
+        icon="percent",
+        dialog=ActionDialog(
+            title="Change the canary's share?",
+            description="The other requests go to the version in production.",
+            form_class=PercentForm,
+            form_submit_text="Change",
+        ),
+    )
+    def change_percent(self, request: HttpRequest, form: PercentForm, object_id: str) -> HttpResponse:
+        """Give the canary another share of requests, through the same door as any promotion."""
+        return moved(request, object_id, target_stage=Stage.CANARY.value, **asked(form))
 
-        return answer(request, page_of(version), work)
+    @action(
+        description="Archive or reject",
+        url_path="retire",
+        permissions=["retire"],
+        icon="archive",
+        variant=ActionVariant.DANGER,
+        dialog=ActionDialog(
+            title="Archive or reject this version?",
+            description="Its rows, metrics and files are kept.",
+            form_class=RetireForm,
+            form_submit_text="Take out of service",
+        ),
+    )
+    def retire(self, request: HttpRequest, form: RetireForm, object_id: str) -> HttpResponse:
+        """Take a version out of service."""
+        return moved(request, object_id, **asked(form))
 
     @action(
         description="Evaluate gates",
@@ -138,6 +217,25 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return answer(request, page_of(version), work)
 
 
+def beside(version: ModelVersion) -> ModelVersion:
+    """Return what a version is compared with unless somebody chooses: production, or else the one before it."""
+    others = ModelVersion.objects.filter(model=version.model_id).exclude(pk=version.pk)
+    earlier = others.filter(number__lt=version.number).order_by("-number").first()
+    return others.filter(stage=Stage.PRODUCTION).first() or earlier or others.first() or version
+
+
+def compared_pair(versions: QuerySet[ModelVersion], *keys: str) -> tuple[ModelVersion, ModelVersion]:
+    """Return two versions of one model by their keys."""
+    found = [
+        versions.select_related("model", "snapshot__dataset_version__dataset").filter(pk=key).first()
+        for key in keys
+        if key.isdecimal()
+    ]
+    if len(found) != 2 or found[0] is None or found[1] is None or found[0].model_id != found[1].model_id:
+        raise Http404("first and second are the numbers of two rows of one model's versions")
+    return found[0], found[1]
+
+
 def gates_said(outcomes: Sequence[GateOutcome]) -> str:
     """Return how many gates pass and which don't."""
     failed = [spaced(outcome.gate) for outcome in outcomes if not outcome.passed]
@@ -145,7 +243,30 @@ def gates_said(outcomes: Sequence[GateOutcome]) -> str:
     return f"{total} Failed: {', '.join(failed)}." if failed else total
 
 
-def asked(form: PromoteForm) -> dict[str, Any]:
+def asked(form: MoveForm | PercentForm) -> dict[str, Any]:
     """Return what a filled form asks of the action."""
     names = ("target_stage", "reason", "percent", "expected_generation")
-    return {name: form.cleaned_data[name] for name in names}
+    return {name: form.cleaned_data[name] for name in names if name in form.cleaned_data}
+
+
+def moved(request: HttpRequest, object_id: str, **wanted: Any) -> HttpResponse:
+    """Ask for a move of a version, and say what came of it."""
+    version = get_object_or_404(ModelVersion.objects.select_related("model"), pk=object_id)
+
+    def work() -> str:
+        done = promote(str(version), **wanted, actor=actor_of(request))
+        said = WORDS[done.state].format(version=version, stage=wanted["target_stage"])
+        share = f" It takes {wanted['percent']} % of requests." if wanted.get("percent") else ""
+        return f"{said}{share} {done.warning}".strip()
+
+    return answer(request, page_of(version), work)
+
+
+def stage_of(object_id: Any) -> str:
+    """Return the stage a version holds, or nothing where there is none."""
+    return ModelVersion.objects.filter(pk=object_id).values_list("stage", flat=True).first() or ""
+
+
+def moves_of(object_id: Any) -> set[str]:
+    """Return where a version may go."""
+    return MOVES.get(stage_of(object_id), set())

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from features.ground.audit import record_audit
 from features.ground.canonical import canonical_json
 from pipeline.errors import IdempotencyMismatchError, UnknownRunKindError
 from pipeline.models import Run
@@ -37,6 +38,7 @@ def enqueue_run(
     idempotency_key: str | None = None,
     schedule: str | None = None,
     due_at: datetime | None = None,
+    reason: str = "",
 ) -> Run:
     """Write a run down and ring for a worker.
 
@@ -48,10 +50,10 @@ def enqueue_run(
         What to do, JSON-compatible and finite.
     idempotency_key : str, optional
         The same key with the same kind and params gives the stored run.
-    schedule : str, optional
-        The schedule that asks; one run for each of its due times, whoever asks first.
-    due_at : datetime, optional
-        The due time of the schedule.
+    schedule, due_at : str and datetime, optional
+        The schedule that asks, and its due time; one run for each, whoever asks first.
+    reason : str
+        Why, where a person asks; kept in the audit trail with what was asked.
 
     Returns
     -------
@@ -71,10 +73,7 @@ def enqueue_run(
         kind=kind, params=dict(params), actor=actor, idempotency_key=idempotency_key, schedule=schedule, due_at=due_at
     )
     try:
-        with transaction.atomic(durable=True):
-            new.enqueued_at = Now()
-            new.save(force_insert=True)
-            ring(new.pk, kind)
+        _write(new, reason)
     except IntegrityError:
         return _stored(new)
     new.refresh_from_db()
@@ -97,6 +96,23 @@ def refuse_unknown_kind(kind: str) -> None:
     if kind not in Run.Kind.values:
         allowed = ", ".join(sorted(Run.Kind.values))
         raise UnknownRunKindError(f"unknown kind of run: one of {allowed}, got {kind[:60]!r}", kind=kind[:60])
+
+
+def _write(new: Run, reason: str) -> None:
+    with transaction.atomic(durable=True):
+        new.enqueued_at = Now()
+        new.save(force_insert=True)
+        # A schedule asks every few minutes, by what its own entry says; a person asks for a reason.
+        if new.schedule is None:
+            record_audit(
+                actor=new.actor,
+                action="ask_run",
+                object_type="run",
+                object_id=str(new.pk),
+                after={"kind": new.kind, "params": new.params},
+                reason=reason,
+            )
+        ring(new.pk, new.kind)
 
 
 def _stored(new: Run) -> Run:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.utils import timezone
 
 from features.ground.errors import DomainError
 from features.ground.progress import Report, silent
@@ -13,8 +14,10 @@ from pipeline.actions.runs_claim import claim_run, start_run
 from pipeline.actions.runs_finish import fail, interrupt, succeed
 from pipeline.actions.runs_heartbeat import Heartbeat
 from pipeline.adapters.processes import worker_name
+from pipeline.adapters.run_logging import log_kept
 from pipeline.core.failures import failure_code
 from pipeline.core.run_context import RunContext
+from pipeline.core.run_log import RunLog
 from pipeline.errors import LeaseLostError
 from pipeline.handlers import handler_of
 from pipeline.models import Run
@@ -83,13 +86,17 @@ def run_inline(kind: str, params: Mapping[str, Any], *, actor: str, report: Repo
 
 
 def _attempt(run: Run, shown: Report) -> Run:
-    with Heartbeat(run) as beat:
+    log = RunLog(run.log)
+    log.add(timezone.now(), f"attempt {run.attempt}, worker {run.worker}")
+    with Heartbeat(run, log) as beat, log_kept(run.pk, log):
 
         def report(percent: int, step: str) -> None:
             beat.report(percent, step)
             shown(percent, step)
 
         outcome = _call(run, report)
+    log.add(timezone.now(), _ending(outcome))
+    run.log = log.text()
     if isinstance(outcome, dict):
         return succeed(run, outcome)
     if isinstance(outcome, LeaseLostError):
@@ -101,6 +108,12 @@ def _attempt(run: Run, shown: Report) -> Run:
     else:
         fail(run, failure_code(outcome), f"{type(outcome).__name__}: {outcome}")
     raise outcome
+
+
+def _ending(outcome: dict[str, Any] | BaseException) -> str:
+    if isinstance(outcome, DomainError):
+        return f"{outcome.code}: {outcome.message}"
+    return "done" if isinstance(outcome, dict) else f"{type(outcome).__name__}: {outcome}"
 
 
 def _call(run: Run, report: Report) -> dict[str, Any] | BaseException:

@@ -121,7 +121,7 @@ def alert_failure(run: Run, code: str, text: str) -> None:
 def _close(run: Run, **fields: Any) -> None:
     held = Run.objects.filter(pk=run.pk, token=run.token, state=Run.State.RUNNING)
     with transaction.atomic(durable=True):
-        changed = held.update(finished_at=Now(), lease_until=None, **fields)
+        changed = held.update(finished_at=Now(), lease_until=None, log=run.log, **fields)
     if not changed:
         raise LeaseLostError(
             f"run {run.pk} is no longer held by this worker: its result is not recorded", run=str(run.pk)

@@ -8,8 +8,10 @@ from types import TracebackType
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from pipeline.adapters.clock import from_now
+from pipeline.core.run_log import RunLog
 from pipeline.errors import LeaseLostError
 from pipeline.models import Run
 
@@ -26,10 +28,13 @@ class Heartbeat:
     ----------
     run : Run
         The claimed run; its token goes into every write.
+    log : RunLog, optional
+        What it says, written beside the progress.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, log: RunLog | None = None) -> None:
         self._run = run
+        self._log = log or RunLog()
         self._stop = threading.Event()
         self._lost = threading.Event()
         self._progress: tuple[int, str] = (0, "")
@@ -68,6 +73,7 @@ class Heartbeat:
                 run=str(self._run.pk),
             )
         self._progress = (max(0, min(100, int(percent))), step[:200])
+        self._log.add(timezone.now(), step)
 
     def _beat(self) -> None:
         every = settings.CONFIG.jobs.heartbeat_seconds
@@ -88,7 +94,8 @@ class Heartbeat:
         held = Run.objects.filter(pk=self._run.pk, token=self._run.token, state=Run.State.RUNNING)
         try:
             lease = from_now(settings.CONFIG.jobs.lease_seconds)
-            return bool(held.update(lease_until=lease, heartbeat_at=Now(), progress=percent, step=step))
+            said = {"progress": percent, "step": step, "log": self._log.text()}
+            return bool(held.update(lease_until=lease, heartbeat_at=Now(), **said))
         except DatabaseError as error:
             # Not lost yet: the lease may outlast the fault, and the next beat tries again, over a new connection.
             connection.close()

@@ -28,6 +28,11 @@ def run_by_id(text: str) -> Run:
     return run
 
 
+def run_with_log(run: Run) -> dict[str, Any]:
+    """Return what anybody who may read runs sees of one that is looked at by itself."""
+    return {**run_as_dict(run), "log": run.log.splitlines()}
+
+
 def run_as_dict(run: Run) -> dict[str, Any]:
     """Return what anybody who may read runs sees of one."""
     error = {"code": run.error_code, "error": run.error} if run.error_code else None

@@ -2,22 +2,42 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
-from django.utils.html import format_html
 
-from features.ground.console import ReadOnlyAdmin, ago, as_uuid, link, mono, number
-from features.ground.panels import Code, Facts, Panel, Table
-from features.ground.unfold import ChoicesDropdownFilter, RangeDateTimeFilter, badge, display
-from features.models import DatasetVersion
-from models_store.models import ModelVersion
+from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, as_uuid, is_admin, page_of
+from features.ground.panels import Code, Panel, Table
+from features.ground.unfold import (
+    ActionDialog,
+    ActionVariant,
+    ChoicesDropdownFilter,
+    RangeDateTimeFilter,
+    action,
+    display,
+)
+from pipeline.actions.runs import cancel_run, retry_run
+from pipeline.admin.run_forms import ChangeRunForm
+from pipeline.admin.run_panels import (
+    STATE_KINDS,
+    UNDER_WAY,
+    duration,
+    made_table,
+    pairs_of,
+    params_table,
+    progress_of,
+    progress_panel,
+    run_facts_table,
+)
 from pipeline.admin.uploads import upload_view
-from pipeline.models import Alert, BatchScore, DriftReport, Run
+from pipeline.models import Run
 
-REFRESH_SECONDS = "3"
-STATE_KINDS = {"queued": "info", "running": "primary", "succeeded": "success", "failed": "danger", "cancelled": ""}
+ENDED_BADLY = (Run.State.FAILED, Run.State.CANCELLED)
 
 
 @admin.register(Run)
@@ -33,6 +53,8 @@ class RunAdmin(ReadOnlyAdmin):
     )
     search_fields = ("schedule", "idempotency_key", "worker", "error_code", "error")
     date_hierarchy = "enqueued_at"
+    exclude = ("log",)
+    actions_detail = ("cancel", "retry")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Look up a whole id, else search the texts."""
@@ -56,68 +78,89 @@ class RunAdmin(ReadOnlyAdmin):
     def took(self, obj: Run) -> str:
         return duration(obj)
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the page that uploads a file."""
-        upload = self.admin_site.admin_view(upload_view)
-        return [path("upload/", upload, name="pipeline_run_upload"), *super().get_urls()]
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """Leave the log where it is: a list shows none."""
+        return super().get_queryset(request).defer("log")
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Show a run that has not ended again every few seconds."""
-        answer = super().render_change_form(request, context, *args, **kwargs)
-        run = kwargs.get("obj")
-        if run is not None and run.state in (Run.State.QUEUED, Run.State.RUNNING):
-            answer["Refresh"] = REFRESH_SECONDS
-        return answer
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that uploads a file, and what a run's page asks again and again."""
+        upload = self.admin_site.admin_view(upload_view)
+        progress = self.admin_site.admin_view(self.progress)
+        return [
+            path("upload/", upload, name="pipeline_run_upload"),
+            path("<uuid:run_id>/progress/", progress, name="pipeline_run_progress"),
+            *super().get_urls(),
+        ]
+
+    def progress(self, request: HttpRequest, run_id: UUID) -> JsonResponse:
+        """Say how far a run is and what it said last."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = get_object_or_404(Run, pk=run_id)
+        return JsonResponse(progress_of(run))
 
     def panels(self, obj: Run, request: HttpRequest) -> Sequence[Panel]:
         """Show how far it is or why it failed, then what it was given and made."""
         error = (Code(title="Error", note=obj.error_code, text=obj.error, wide=True),) if obj.error_code else ()
         return (
-            Facts(title="Run", wide=True, pairs=run_facts(obj)),
+            progress_panel(obj),
             *error,
-            Table(title="Parameters", headers=("Name", "Value"), rows=pairs_of(obj.params), empty="None."),
+            run_facts_table(obj),
+            params_table(obj.params),
             Table(title="Result", headers=("Name", "Value"), rows=pairs_of(obj.result), empty="None yet."),
             made_table(obj),
         )
 
+    def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may stop this run: it must not have ended."""
+        return is_admin(request) and Run.objects.filter(pk=object_id, state__in=UNDER_WAY).exists()
 
-def duration(run: Run) -> str:
-    """Return how long a run took."""
-    if not run.started_at or not run.finished_at:
-        return "–"
-    return f"{(run.finished_at - run.started_at).total_seconds():,.1f}\u00a0s"
+    def has_retry_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may queue this run again: it must have failed or been cancelled."""
+        return is_admin(request) and Run.objects.filter(pk=object_id, state__in=ENDED_BADLY).exists()
 
-
-def run_facts(obj: Run) -> list[tuple[str, Any]]:
-    """Return state, progress and who did it."""
-    bar = format_html(
-        '{} % {}<progress class="c-bar" max="100" value="{}"></progress>', obj.progress, obj.step, obj.progress
+    @action(
+        description="Cancel",
+        url_path="cancel",
+        permissions=["cancel"],
+        icon="cancel",
+        variant=ActionVariant.DANGER,
+        dialog=ActionDialog(
+            title="Cancel this run?",
+            description="A run that waits is never started; one under way stops at its next step. "
+            "What it has already finished stays.",
+            form_class=ChangeRunForm,
+            form_submit_text="Cancel the run",
+        ),
     )
-    return [
-        ("State", badge(obj.state, STATE_KINDS.get(obj.state, ""))),
-        ("Progress", bar),
-        ("Attempt", obj.attempt),
-        ("Took", duration(obj)),
-        ("Asked", ago(obj.enqueued_at)),
-        ("By", obj.actor),
-        ("Schedule", obj.schedule or "by hand"),
-        ("Worker", obj.worker or "–"),
-        ("Last heartbeat", ago(obj.heartbeat_at)),
-        ("Id", mono(obj.id)),
-    ]
+    def cancel(self, request: HttpRequest, form: ChangeRunForm, object_id: str) -> HttpResponse:
+        """Stop a run."""
+        run = get_object_or_404(Run, pk=object_id)
 
+        def work() -> str:
+            return f"{cancel_run(run.pk, actor=actor_of(request), reason=form.cleaned_data['reason'])} is cancelled."
 
-def pairs_of(values: Any) -> list[tuple[Any, Any]]:
-    """Return names and values of a stored JSON object."""
-    return [(mono(name), number(value)) for name, value in values.items()] if isinstance(values, dict) else []
+        return answer(request, page_of(run), work)
 
+    @action(
+        description="Retry",
+        url_path="retry",
+        permissions=["retry"],
+        icon="replay",
+        variant=ActionVariant.PRIMARY,
+        dialog=ActionDialog(
+            title="Queue this run again?",
+            description="It starts over with the same parameters and all its attempts, in your name. "
+            "What it said went wrong is forgotten here, and kept in the audit trail.",
+            form_class=ChangeRunForm,
+            form_submit_text="Retry",
+        ),
+    )
+    def retry(self, request: HttpRequest, form: ChangeRunForm, object_id: str) -> HttpResponse:
+        """Queue a run again."""
+        run = get_object_or_404(Run, pk=object_id)
 
-def made_table(obj: Run) -> Table:
-    """Return links to what a run made."""
-    made: list[Any] = [*ModelVersion.objects.filter(run_id=obj.pk).select_related("model")]
-    made += [*DriftReport.objects.filter(run=obj), *BatchScore.objects.filter(run=obj), *Alert.objects.filter(run=obj)]
-    made += DatasetVersion.objects.filter(
-        dataset__name=obj.result.get("dataset", ""), number=obj.result.get("version") or 0
-    ).select_related("dataset")[: obj.kind == Run.Kind.INGEST]
-    rows = [(thing._meta.verbose_name, link(thing)) for thing in made]
-    return Table(title="Made by it", headers=("What", "Page"), rows=rows, empty="Nothing with a page of its own.")
+        def work() -> str:
+            return f"{retry_run(run.pk, actor=actor_of(request), reason=form.cleaned_data['reason'])} is queued again."
+
+        return answer(request, page_of(run), work)

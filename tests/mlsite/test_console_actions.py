@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from models_store.models import AuditEntry, GateResult, ModelVersion, RegisteredModel
+from tests.mlsite.console_dialogs import submit
 from tests.mlsite.console_site import make_models, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,7 +49,7 @@ def stages() -> list[str]:
 def test_promotion_changes_the_stage_and_names_who_asked(ada: Client, versions: dict[int, ModelVersion]) -> None:
     answer = ask(ada, versions[2], target_stage="canary", percent="25")
     assert answer["HX-Redirect"] == f"/admin/models_store/modelversion/{versions[2].pk}/change/"
-    assert said(answer) == "late-arrivals@2 is now canary."
+    assert said(answer) == "late-arrivals@2 is now canary. It takes 25 % of requests."
     assert stages() == ["production", "canary", "candidate"]
     entry = AuditEntry.objects.filter(action="promote").latest("id")
     assert (entry.actor, entry.reason) == ("user:ada", "Better on the held-out week.")
@@ -110,8 +111,8 @@ def test_archived_version_is_not_promoted_and_says_how_it_comes_back(
 def test_dialog_of_an_unknown_version_is_refused(ada: Client) -> None:
     address = reverse("admin:models_store_modelversion_promote", args=[999])
     form = {"_form_submitted": "on", "target_stage": "production", "reason": "x", "expected_generation": "0"}
-    assert ada.get(address).status_code == 403
-    assert ada.post(address, form).status_code == 403
+    assert ada.get(address).status_code == 404
+    assert ada.post(address, form).status_code == 404
     assert stages() == ["production", "candidate", "candidate"]
 
 
@@ -128,14 +129,14 @@ def test_rollback_brings_the_earlier_version_back(ada: Client, versions: dict[in
     RegisteredModel.objects.update(policy={"stages": {"production": ["artefact_verified"]}})
     assert said(ask(ada, versions[2])) == "late-arrivals@2 is now production."
     address = reverse("admin:models_store_registeredmodel_roll_back", args=[versions[1].model_id])
-    answer = ada.post(address, {"_form_submitted": "on", "to": "", "reason": "Too slow."})
+    answer = submit(ada, address, to="", reason="Too slow.")
     assert said(answer).endswith("late-arrivals: back from 2 to 1.")
     assert stages()[0] == "production"
 
 
 def test_rollback_with_nothing_to_return_to_says_so(ada: Client, versions: dict[int, ModelVersion]) -> None:
     address = reverse("admin:models_store_registeredmodel_roll_back", args=[versions[1].model_id])
-    answer = ada.post(address, {"_form_submitted": "on", "to": "", "reason": "Too slow."})
+    answer = submit(ada, address, to="", reason="Too slow.")
     assert said(answer)
     assert stages() == ["production", "candidate", "candidate"]
 

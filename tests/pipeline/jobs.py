@@ -1,6 +1,7 @@
 """Handlers the tests put in place of real work, and the ways to reach them from another process."""
 
 import errno
+import logging
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import connection
 
@@ -52,6 +54,22 @@ def hang_then_mark(context: RunContext) -> dict[str, Any]:
 
 def refuse(context: RunContext) -> dict[str, Any]:
     raise NoThanksError("not today: try tomorrow", day="today")
+
+
+def talk(context: RunContext) -> dict[str, Any]:
+    """Say steps, and log below them."""
+    context.report(10, "reading")
+    logging.getLogger("features.somewhere").warning("slow disk, token=%s", "s3cr3t")
+    logging.getLogger("features.somewhere").debug("not kept")
+    context.report(90, "writing")
+    return {}
+
+
+def talk_of_another(context: RunContext) -> dict[str, Any]:
+    """Log what is another run's."""
+    with structlog.contextvars.bound_contextvars(request_id="another"):
+        logging.getLogger("features.somewhere").warning("of another run")
+    return {}
 
 
 def crash(context: RunContext) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:
     champion = evidence.champion
     if champion is None:
         return outcome(NAME, True, "no other version is in production", "nothing to compare with")
-    found = _differences(champion.input_schema, evidence.input_schema)
+    found = differences(champion.input_schema, evidence.input_schema)
     if set(map(str, champion.output_schema.get("classes", ()))) != set(
         map(str, evidence.output_schema.get("classes", ()))
     ):
@@ -47,7 +47,19 @@ def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:
     )
 
 
-def _differences(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def differences(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return what a caller of the old inputs would notice of the new ones.
+
+    Parameters
+    ----------
+    old, new : sequence of mapping
+        Input columns in order: name, dtype, nullable.
+
+    Returns
+    -------
+    dict of str to list of str
+        Names of columns by kind of difference: added, removed, retyped, reordered; kinds without any are left out.
+    """
     before, after = ({str(column["name"]): column for column in schema} for schema in (old, new))
     shared = [name for name in after if name in before]
     found = {

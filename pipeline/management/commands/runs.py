@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from features.ground.command import ActionCommand
 from pipeline.actions.runs import cancel_run, retry_run
-from pipeline.adapters.run_reads import run_as_dict, run_by_id
+from pipeline.adapters.run_reads import run_as_dict, run_by_id, run_with_log
 from pipeline.models import Run
 
 
@@ -28,11 +28,13 @@ class Command(ActionCommand):
 
     def act(self, **options: Any) -> dict[str, Any]:
         if options["run"]:
-            return run_as_dict(_changed(run_by_id(options["run"]).pk, **options))
+            return run_with_log(_changed(run_by_id(options["run"]).pk, **options))
         if options["cancel"] or options["retry"]:
             raise CommandError("--cancel and --retry need a run's ID", returncode=2)
         chosen = {key: options[key] for key in ("state", "kind") if options[key]}
-        return {"runs": [run_as_dict(run) for run in Run.objects.filter(**chosen)[: max(0, options["limit"])]]}
+        return {
+            "runs": [run_as_dict(run) for run in Run.objects.filter(**chosen).defer("log")[: max(0, options["limit"])]]
+        }
 
     def text(self, result: dict[str, Any]) -> str:
         if "runs" not in result:
