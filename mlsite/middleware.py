@@ -68,6 +68,8 @@ class BodyLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+            return refusal(request, 411, "Send a Content-Length: bodies in chunks are not read", "length_required")
         limit = settings.CONFIG.security.max_request_size
         length = request.headers.get("Content-Length") or "0"
         if length.isdigit() and int(length) > limit and not UPLOADS.match(request.path):
