@@ -11,8 +11,10 @@ from django.db.models import Max
 from features.ground.errors import DomainError, bounded
 from models_store.actions.audit import append_audit
 from models_store.adapters.artefacts import StoredArtefact, discard_artefact, write_artefact
-from models_store.adapters.provenance import library_versions
+from models_store.adapters.provenance import library_versions, made_by
+from models_store.adapters.training_data import data_of
 from models_store.core.judged import FILE_NAME, JudgedRows, judged_bytes
+from models_store.core.manifest import listed
 from models_store.core.policy import Policy, default_policy
 from models_store.core.quality import is_lower_better
 from models_store.core.sample import sample_rows
@@ -109,7 +111,7 @@ def register_version(new: NewVersion) -> ModelVersion:
         about = {**body, "version": number, "artefact_id": uuid4().hex}
         stored = write_artefact(files, about)
         try:
-            version = _insert(new, body, number, stored)
+            version = _insert(new, {**body, "files": listed(files)}, number, stored)
         except (DomainError, IntegrityError):
             # Nothing was committed, so no row names it.
             discard_artefact(stored)
@@ -143,6 +145,7 @@ def _checked(new: NewVersion) -> dict[str, Any]:
             "libraries": library_versions(),
             "code_version": new.code_version,
             "environment_digest": new.environment_digest,
+            "provenance": {"data": data_of(new.snapshot_id), **made_by()},
         }
     except TypeError as error:
         raise BadVersionError(f"metrics, params and sample must be JSON-compatible: {error}") from error
@@ -177,6 +180,7 @@ def _insert(new: NewVersion, body: Mapping[str, Any], number: int, stored: Store
             params=body["params"],
             code_version=bounded(new.code_version, 80),
             environment_digest=new.environment_digest,
+            provenance={**body["provenance"], "files": body["files"]},
             actor=bounded(new.actor, 150),
         )
         _audit(version)
