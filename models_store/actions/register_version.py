@@ -159,7 +159,7 @@ def _next_number(model: str) -> int:
 def _insert(new: NewVersion, body: Mapping[str, Any], number: int, stored: StoredArtefact) -> ModelVersion | None:
     """Insert the row; None if another registration has taken the number since."""
     with transaction.atomic(durable=True):
-        model = _locked_model(new)
+        model = locked_model(new)
         if _next_number(new.model) != number:
             return None
         version = ModelVersion.objects.create(
@@ -167,27 +167,63 @@ def _insert(new: NewVersion, body: Mapping[str, Any], number: int, stored: Store
             number=number,
             snapshot_id=new.snapshot_id,
             run_id=new.run_id,
-            estimator=bounded(new.estimator, 100),
-            engine=new.engine,
-            engine_reason=bounded(new.engine_reason, 600),
-            manifest_digest=stored.manifest_digest,
-            signature=stored.signature,
-            key_id=stored.key_id,
-            size_bytes=stored.size_bytes,
-            input_schema=body["input_schema"],
-            output_schema=body["output_schema"],
-            metrics=body["metrics"],
-            params=body["params"],
-            code_version=bounded(new.code_version, 80),
-            environment_digest=new.environment_digest,
-            provenance={**body["provenance"], "files": body["files"]},
             actor=bounded(new.actor, 150),
+            **columns_of(new, body, stored),
         )
         _audit(version)
     return version
 
 
-def _locked_model(new: NewVersion) -> RegisteredModel:
+def columns_of(new: NewVersion, body: Mapping[str, Any], stored: StoredArtefact) -> dict[str, Any]:
+    """Return what a row says of a version whichever way it came.
+
+    Parameters
+    ----------
+    new : NewVersion
+        What was made.
+    body : mapping
+        The same as its manifest holds it.
+    stored : StoredArtefact
+        Its artefact.
+
+    Returns
+    -------
+    dict
+        Columns of `ModelVersion` by name.
+    """
+    return {
+        "estimator": bounded(new.estimator, 100),
+        "engine": new.engine,
+        "engine_reason": bounded(new.engine_reason, 600),
+        "manifest_digest": stored.manifest_digest,
+        "signature": stored.signature,
+        "key_id": stored.key_id,
+        "size_bytes": stored.size_bytes,
+        **{name: body[name] for name in ("input_schema", "output_schema", "metrics", "params")},
+        "code_version": bounded(new.code_version, 80),
+        "environment_digest": new.environment_digest,
+        "provenance": {**body.get("provenance", {}), "files": body["files"]},
+    }
+
+
+def locked_model(new: NewVersion) -> RegisteredModel:
+    """Return the model of a version with its row locked, made if need be, inside the caller's transaction.
+
+    Parameters
+    ----------
+    new : NewVersion
+        Names the model, and what it is made with.
+
+    Returns
+    -------
+    RegisteredModel
+        Two registrations can't both hold it.
+
+    Raises
+    ------
+    BadVersionError
+        If the model has another task.
+    """
     policy = new.policy or default_policy(new.task)
     RegisteredModel.objects.get_or_create(
         name=new.model,
