@@ -114,6 +114,30 @@ class ArtefactTooLargeError(ArtefactError):
     code = "artefact_too_large"
 
 
+class BundleRefusedError(ArtefactError):
+    """A file that is not byte for byte a bundle this project wrote, or whose members are not those it lists."""
+
+    code = "bundle_refused"
+
+
+class VersionThereError(ModelsStoreError, RefusedError):
+    """The registry holds a version of this number already."""
+
+    code = "version_there"
+
+
+class BadKeyFileError(ModelsStoreError, InvalidInputError):
+    """A file of keys can't be read or written, or holds something else."""
+
+    code = "bad_key_file"
+
+
+class KeyKeptElsewhereError(ModelsStoreError, RefusedError):
+    """The signing key is set by setting, so it is rotated where settings are kept."""
+
+    code = "key_kept_elsewhere"
+
+
 class NumberTakenError(ModelsStoreError, ConflictError):
     """Other registrations kept taking the next version number."""
 

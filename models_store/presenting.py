@@ -52,6 +52,7 @@ def version_detail(version: ModelVersion) -> dict[str, Any]:
             "run": version.run_id,
             "code_version": version.code_version,
             "environment_digest": version.environment_digest,
+            "provenance": version.provenance,
             "params": version.params,
             "actor": version.actor,
         },

@@ -11,8 +11,10 @@ from django.db.models import Max
 from features.ground.errors import DomainError, bounded
 from models_store.actions.audit import append_audit
 from models_store.adapters.artefacts import StoredArtefact, discard_artefact, write_artefact
-from models_store.adapters.provenance import library_versions
+from models_store.adapters.provenance import library_versions, made_by
+from models_store.adapters.training_data import data_of
 from models_store.core.judged import FILE_NAME, JudgedRows, judged_bytes
+from models_store.core.manifest import listed
 from models_store.core.policy import Policy, default_policy
 from models_store.core.quality import is_lower_better
 from models_store.core.sample import sample_rows
@@ -109,7 +111,7 @@ def register_version(new: NewVersion) -> ModelVersion:
         about = {**body, "version": number, "artefact_id": uuid4().hex}
         stored = write_artefact(files, about)
         try:
-            version = _insert(new, body, number, stored)
+            version = _insert(new, {**body, "files": listed(files)}, number, stored)
         except (DomainError, IntegrityError):
             # Nothing was committed, so no row names it.
             discard_artefact(stored)
@@ -143,6 +145,7 @@ def _checked(new: NewVersion) -> dict[str, Any]:
             "libraries": library_versions(),
             "code_version": new.code_version,
             "environment_digest": new.environment_digest,
+            "provenance": {"data": data_of(new.snapshot_id), **made_by()},
         }
     except TypeError as error:
         raise BadVersionError(f"metrics, params and sample must be JSON-compatible: {error}") from error
@@ -156,7 +159,7 @@ def _next_number(model: str) -> int:
 def _insert(new: NewVersion, body: Mapping[str, Any], number: int, stored: StoredArtefact) -> ModelVersion | None:
     """Insert the row; None if another registration has taken the number since."""
     with transaction.atomic(durable=True):
-        model = _locked_model(new)
+        model = locked_model(new)
         if _next_number(new.model) != number:
             return None
         version = ModelVersion.objects.create(
@@ -164,26 +167,63 @@ def _insert(new: NewVersion, body: Mapping[str, Any], number: int, stored: Store
             number=number,
             snapshot_id=new.snapshot_id,
             run_id=new.run_id,
-            estimator=bounded(new.estimator, 100),
-            engine=new.engine,
-            engine_reason=bounded(new.engine_reason, 600),
-            manifest_digest=stored.manifest_digest,
-            signature=stored.signature,
-            key_id=stored.key_id,
-            size_bytes=stored.size_bytes,
-            input_schema=body["input_schema"],
-            output_schema=body["output_schema"],
-            metrics=body["metrics"],
-            params=body["params"],
-            code_version=bounded(new.code_version, 80),
-            environment_digest=new.environment_digest,
             actor=bounded(new.actor, 150),
+            **columns_of(new, body, stored),
         )
         _audit(version)
     return version
 
 
-def _locked_model(new: NewVersion) -> RegisteredModel:
+def columns_of(new: NewVersion, body: Mapping[str, Any], stored: StoredArtefact) -> dict[str, Any]:
+    """Return what a row says of a version whichever way it came.
+
+    Parameters
+    ----------
+    new : NewVersion
+        What was made.
+    body : mapping
+        The same as its manifest holds it.
+    stored : StoredArtefact
+        Its artefact.
+
+    Returns
+    -------
+    dict
+        Columns of `ModelVersion` by name.
+    """
+    return {
+        "estimator": bounded(new.estimator, 100),
+        "engine": new.engine,
+        "engine_reason": bounded(new.engine_reason, 600),
+        "manifest_digest": stored.manifest_digest,
+        "signature": stored.signature,
+        "key_id": stored.key_id,
+        "size_bytes": stored.size_bytes,
+        **{name: body[name] for name in ("input_schema", "output_schema", "metrics", "params")},
+        "code_version": bounded(new.code_version, 80),
+        "environment_digest": new.environment_digest,
+        "provenance": {**body.get("provenance", {}), "files": body["files"]},
+    }
+
+
+def locked_model(new: NewVersion) -> RegisteredModel:
+    """Return the model of a version with its row locked, made if need be, inside the caller's transaction.
+
+    Parameters
+    ----------
+    new : NewVersion
+        Names the model, and what it is made with.
+
+    Returns
+    -------
+    RegisteredModel
+        Two registrations can't both hold it.
+
+    Raises
+    ------
+    BadVersionError
+        If the model has another task.
+    """
     policy = new.policy or default_policy(new.task)
     RegisteredModel.objects.get_or_create(
         name=new.model,

@@ -58,10 +58,11 @@ class StoredArtefact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerifiedArtefact:
-    """An artefact's manifest and files, as bytes that passed every check."""
+    """An artefact's manifest and files, as bytes that passed every check; `data` are the manifest's own."""
 
     manifest: dict[str, Any]
     files: dict[str, bytes]
+    data: bytes
 
 
 def write_artefact(files: Mapping[str, bytes], about: Mapping[str, Any]) -> StoredArtefact:
@@ -74,15 +75,22 @@ def write_artefact(files: Mapping[str, bytes], about: Mapping[str, Any]) -> Stor
             limit=_limit(),
             got=size,
         )
-    signature = keys.sign(data)
+    return keep_artefact(files, data, keys.sign(data))
+
+
+def keep_artefact(files: Mapping[str, bytes], data: bytes, signature: keys.Signature) -> StoredArtefact:
+    """Put files with their signed manifest in a folder named by its digest."""
     folder = _folder(manifests.sha256(data))
-    contents = {**files, manifests.MANIFEST_NAME: data, manifests.SIGNATURE_NAME: _signature_bytes(signature)}
+    contents = {**files, manifests.MANIFEST_NAME: data, manifests.SIGNATURE_NAME: keys.signature_text(signature)}
     try:
         _write_folder(folder, contents)
     except OSError as error:
         raise ArtefactWriteError(f"the artefact can't be written: {error.strerror or error}") from error
     return StoredArtefact(
-        manifest_digest=folder.name, signature=signature.value, key_id=signature.key_id, size_bytes=size
+        manifest_digest=folder.name,
+        signature=signature.value,
+        key_id=signature.key_id,
+        size_bytes=sum(map(len, files.values())),
     )
 
 
@@ -101,7 +109,7 @@ def read_artefact(version: SignedVersion, *, only: Collection[str] | None = None
     manifest = manifests.parse_manifest(data)
     manifests.check_identity(manifest, version.model.name, version.number)
     listed = {name: entry for name, entry in manifest["files"].items() if only is None or name in only}
-    return VerifiedArtefact(manifest=manifest, files=_read_files(folder, listed))
+    return VerifiedArtefact(manifest=manifest, files=_read_files(folder, listed), data=data)
 
 
 def discard_artefact(stored: StoredArtefact) -> None:
@@ -115,10 +123,6 @@ def _limit() -> int:
 
 def _folder(digest: str) -> Path:
     return var_path("artefacts", digest)
-
-
-def _signature_bytes(signature: keys.Signature) -> bytes:
-    return f"ed25519 {signature.key_id} {signature.value}\n".encode()
 
 
 def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -154,7 +158,7 @@ def _check_signature(folder: Path, data: bytes, version: SignedVersion) -> None:
         written = _read(folder / manifests.SIGNATURE_NAME, 1024)
     except ArtefactMissingError as error:
         raise ArtefactUnsignedError(f"the artefact has no {manifests.SIGNATURE_NAME}: it was never signed") from error
-    if written != _signature_bytes(signature):
+    if written != keys.signature_text(signature):
         raise ArtefactUntrustedError(
             f"{manifests.SIGNATURE_NAME} and the version's row disagree: one of them was changed",
             file=manifests.SIGNATURE_NAME,

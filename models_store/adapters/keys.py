@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ from features.ground.paths import var_path
 from models_store.errors import ArtefactUntrustedError, BadKeyError, NoSigningKeyError
 
 RAW_BYTES = 32
+OWN_FILE = ("secrets", "artefact_key")
+TRUSTED_FILE = ("secrets", "trusted_keys")
+IN_SETTINGS = "security.trusted_keys (SECURITY__TRUSTED_KEYS)"
+IN_FILE = "var/secrets/trusted_keys"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +35,19 @@ class Signature:
 def key_id(public: Ed25519PublicKey) -> str:
     """Return the short name of a public key."""
     return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:32]
+
+
+def signature_text(signature: Signature) -> bytes:
+    """Return a signature as a file holds it."""
+    return f"ed25519 {signature.key_id} {signature.value}\n".encode()
+
+
+def parse_signature(data: bytes) -> Signature:
+    """Read what `signature_text` wrote."""
+    found = re.fullmatch(rb"ed25519 ([0-9a-f]{32}) ([A-Za-z0-9+/]{86}==)\n", data)
+    if found is None:
+        raise ArtefactUntrustedError("the signature has another form: it was changed, or is not of this project")
+    return Signature(key_id=found[1].decode(), value=found[2].decode())
 
 
 def sign(data: bytes) -> Signature:
@@ -50,7 +68,7 @@ def verify(data: bytes, signature: Signature) -> None:
     if public is None:
         raise ArtefactUntrustedError(
             f"signed by the key {signature.key_id!r}, which is not trusted here: "
-            "add its public key to security.trusted_keys (SECURITY__TRUSTED_KEYS)",
+            "add its public key with `keys trust FILE`, or to security.trusted_keys (SECURITY__TRUSTED_KEYS)",
             key_id=signature.key_id,
         )
     try:
@@ -65,7 +83,8 @@ def trusted_keys() -> dict[str, Ed25519PublicKey]:
     """Return every public key this process trusts by its id, its own first."""
     private = _private_key()
     keys = [private.public_key()] if private else []
-    keys += [_load_public(text) for text in settings.CONFIG.security.trusted_keys]
+    keys += [public_from(text, IN_SETTINGS) for text in settings.CONFIG.security.trusted_keys]
+    keys += [public_from(text, IN_FILE) for text in kept_keys()]
     if not keys:
         raise BadKeyError(
             "no key to verify artefacts with: set security.trusted_keys (SECURITY__TRUSTED_KEYS), "
@@ -79,7 +98,23 @@ def public_key_text() -> str:
     private = _private_key()
     if private is None:
         raise NoSigningKeyError("this process holds no private key, so it has no public key of its own")
-    return base64.b64encode(private.public_key().public_bytes_raw()).decode()
+    return public_text(private.public_key())
+
+
+def public_text(public: Ed25519PublicKey) -> str:
+    """Return a public key in base64."""
+    return base64.b64encode(public.public_bytes_raw()).decode()
+
+
+def own_key_id() -> str:
+    """Return the name of the key this process signs with; nothing, where it signs nothing."""
+    private = _private_key()
+    return key_id(private.public_key()) if private else ""
+
+
+def is_own_key_in_file() -> bool:
+    """Tell whether this process signs with a key of its run-time folder, and not of its settings."""
+    return not settings.CONFIG.security.signing_key.get_secret_value() and bool(own_key_id())
 
 
 def _private_key() -> Ed25519PrivateKey | None:
@@ -88,14 +123,26 @@ def _private_key() -> Ed25519PrivateKey | None:
         return Ed25519PrivateKey.from_private_bytes(_raw(text, "security.signing_key (SECURITY__SIGNING_KEY)"))
     if settings.CONFIG.app_env == "dev" and not security.trusted_keys:
         try:
-            return Ed25519PrivateKey.from_private_bytes(_dev_key(var_path("secrets", "artefact_key")))
+            return Ed25519PrivateKey.from_private_bytes(_dev_key(var_path(*OWN_FILE)))
         except OSError as error:
             raise BadKeyError(f"var/secrets/artefact_key can't be used: {error.strerror or error}") from error
     return None
 
 
-def _load_public(text: str) -> Ed25519PublicKey:
-    return Ed25519PublicKey.from_public_bytes(_raw(text, "security.trusted_keys (SECURITY__TRUSTED_KEYS)"))
+def public_from(text: str, where: str) -> Ed25519PublicKey:
+    """Return the public key in a text, or say where a text is that holds none."""
+    return Ed25519PublicKey.from_public_bytes(_raw(text, where))
+
+
+def kept_keys() -> list[str]:
+    """Return the keys that were trusted by command, or were this installation's own before a rotation."""
+    try:
+        # Not by `var_path`: who only reads makes no folder.
+        return Path(settings.VAR_DIR, *TRUSTED_FILE).read_text().split()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise BadKeyError(f"{IN_FILE} can't be read: {error}") from error
 
 
 def _raw(text: str, setting: str) -> bytes:

@@ -4,13 +4,16 @@ import os
 import platform
 import subprocess
 import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from features.ground.canonical import digest
+from models_store.core.manifest import sha256
 
 GIT_TIMEOUT_S = 10
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skl2onnx", "onnx", "onnxruntime")
@@ -18,11 +21,45 @@ LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skl2onnx", "
 
 def code_version() -> str:
     """Return the git commit, with `+dirty` if files differ from it, or the package's version outside git."""
-    commit = _git("rev-parse", "HEAD") if (Path(settings.BASE_DIR) / ".git").exists() else None
-    if commit:
-        return commit if _git("status", "--porcelain") == "" else f"{commit}+dirty"
-    project = tomllib.loads((Path(settings.BASE_DIR) / "pyproject.toml").read_text())
-    return str(project["project"]["version"])
+    found = _code(Path(settings.BASE_DIR))
+    return f"{found['commit']}+dirty" if found["dirty"] else str(found["commit"] or found["version"])
+
+
+def made_by() -> dict[str, dict[str, Any]]:
+    """Return which code, and which environment, this process is."""
+    lock = Path(settings.BASE_DIR) / "requirements.txt"
+    return {
+        "code": dict(_code(Path(settings.BASE_DIR))),
+        "environment": {
+            "digest": environment_digest(),
+            "lock_digest": sha256(lock.read_bytes()) if lock.exists() else "",
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+        },
+    }
+
+
+@lru_cache(maxsize=8)
+def _code(base: Path) -> Mapping[str, Any]:
+    """Return commit, version, and what differs; once a process, which goes on running what it has loaded."""
+    version = str(tomllib.loads((base / "pyproject.toml").read_text())["project"]["version"])
+    commit = _git("rev-parse", "HEAD") if (base / ".git").exists() else None
+    dirty = bool(commit) and _git("status", "--porcelain") != ""
+    return {
+        "commit": commit or "",
+        "version": version,
+        "dirty": dirty,
+        "diff_digest": _difference(base) if dirty else "",
+    }
+
+
+def _difference(base: Path) -> str:
+    """Return one digest of every change against the commit, new files among them."""
+    new = [name for name in (_git("ls-files", "--others", "--exclude-standard", "-z") or "").split("\0") if name]
+    files = {name: sha256((base / name).read_bytes()) for name in new if (base / name).is_file()}
+    return digest(
+        {"diff": sha256((_git("diff", "HEAD", "--binary") or "").encode(errors="surrogateescape")), "new": files}
+    )
 
 
 @lru_cache(maxsize=1)
@@ -54,6 +91,7 @@ def _git(*arguments: str) -> str | None:
             env=clean,
             capture_output=True,
             text=True,
+            errors="surrogateescape",
             timeout=GIT_TIMEOUT_S,
             check=True,
         )

@@ -34,6 +34,9 @@ def publish_files(model: str, digest: str, files: Mapping[str, bytes]) -> Path:
     try:
         for name, content in files.items():
             write_atomic(home / name, content)
+        for left in home.iterdir():
+            if left.name not in files:  # by a publisher that was killed
+                left.unlink()
         previous = _target(folder)
         _swap(folder, home.name)
     except OSError as error:

@@ -1,10 +1,11 @@
 """What data a version was trained on, and how new it is."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Max
 
-from features.models import DatasetVersion
+from features.models import DatasetVersion, FeatureSnapshot
 from models_store.core.gates.known import TrainedOn
 from models_store.models import ModelVersion
 
@@ -23,6 +24,23 @@ def trained_on(version: ModelVersion) -> TrainedOn | None:
         is_event=event is not None,
         accepted=version.params.get("accepted_findings"),
     )
+
+
+def data_of(snapshot_id: int | None) -> dict[str, Any]:
+    """Return what a snapshot was built of, by name and fingerprint; nothing, where there is none."""
+    known = FeatureSnapshot.objects.select_related("dataset_version__dataset")
+    snapshot = known.filter(pk=snapshot_id).first() if snapshot_id is not None else None
+    if snapshot is None:
+        return {}
+    sources = {snapshot.dataset_version, *snapshot.sources.select_related("dataset")}
+    return {
+        "snapshot": {"name": snapshot.name, "fingerprint": snapshot.fingerprint, "rows": snapshot.rows},
+        "datasets": [
+            {"version": str(source), "fingerprint": source.fingerprint, "rows": source.rows_total}
+            for source in sorted(sources, key=str)
+        ],
+        "views": sorted(f"{view.name}@{view.version}" for view in snapshot.views.all()),
+    }
 
 
 def _newest_event(source: DatasetVersion) -> datetime | None:

@@ -25,6 +25,7 @@ from models_store.admin.panels import (
     stage_badge,
     summary,
 )
+from models_store.core.provenance import provenance_lines
 from models_store.errors import ArtefactError
 from models_store.models import AuditEntry, ModelVersion, RegisteredModel, Stage, Waiver
 
@@ -48,6 +49,7 @@ def version_panels(version: ModelVersion, site: str) -> list[Panel]:
         *drawn_lineage(version),
         lineage(version),
         artefact_facts(version, state),
+        made_of(version),
         inputs_table(version),
         sample_request(version, site, sample),
         params_table(version),
@@ -172,10 +174,14 @@ def artefact_facts(version: ModelVersion, state: Any) -> Facts:
             ("Digest", mono(version.manifest_digest, 16)),
             ("Size", f"{version.size_bytes / 1024:,.0f} kB"),
             ("Signing key", mono(version.key_id, 16)),
-            ("Code", mono(version.code_version, 16) if version.code_version else "–"),
-            ("Environment", mono(version.environment_digest, 16) if version.environment_digest else "–"),
         ],
     )
+
+
+def made_of(version: ModelVersion) -> Table:
+    """Return data, code, environment and files, each with what tells it from another."""
+    rows = [(name, text) for name, text in provenance_lines(version.provenance)]
+    return Table(title="Made of", headers=("What", "Which"), rows=rows, wide=True, empty="Nothing is recorded.")
 
 
 def checked_artefact(version: ModelVersion) -> tuple[Any, Sequence[Any] | None]:

@@ -77,8 +77,23 @@ def build_manifest(files: Mapping[str, bytes], about: Mapping[str, Any]) -> byte
     for name in files:
         if not _FILE_NAME.fullmatch(name) or name in (MANIFEST_NAME, SIGNATURE_NAME):
             raise BadVersionError(f"an artefact's file can't be called {bounded(name)!r}", name=bounded(name))
-    listed = {name: {"sha256": sha256(data), "size": len(data)} for name, data in files.items()}
-    return canonical_json({**about, "format": FORMAT, "files": listed})
+    return canonical_json({**about, "format": FORMAT, "files": listed(files)})
+
+
+def listed(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return what a manifest says of files.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        Contents by name.
+
+    Returns
+    -------
+    dict
+        `sha256` and `size` by name.
+    """
+    return {name: {"sha256": sha256(data), "size": len(data)} for name, data in files.items()}
 
 
 def parse_manifest(data: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from features.ground.errors import bounded
 from models_store.actions.promote import Promotion
 from models_store.core.gates import GateOutcome
+from models_store.core.provenance import provenance_lines
 from models_store.errors import BadSpecError
 
 MEASURED = ("test", "baseline", "linear_baseline")
@@ -70,6 +71,7 @@ def version_text(detail: Mapping[str, Any]) -> str:
         "digest": detail["digest"],
         "signature": f"by key {signature['key_id']}, {signature['size_bytes']:,} bytes",
         **{name: lineage[name] for name in ("snapshot", "run", "code_version", "environment_digest")},
+        **dict(provenance_lines(lineage["provenance"])),
         "params": lineage["params"] or None,
     }
     parts = {

@@ -115,6 +115,9 @@ class ModelVersion(models.Model):
     params = models.JSONField(default=dict, blank=True)
     code_version = models.CharField(max_length=80, blank=True)
     environment_digest = models.CharField(max_length=64, blank=True)
+    provenance = models.JSONField(
+        default=dict, blank=True, help_text="What it was made of: data, code, environment, files, and its origin."
+    )
     actor = models.CharField(max_length=150, default="system")
     created_at = models.DateTimeField(auto_now_add=True)
 

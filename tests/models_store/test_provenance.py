@@ -1,3 +1,5 @@
+import hashlib
+import platform
 import subprocess
 from pathlib import Path
 
@@ -33,6 +35,32 @@ def test_changed_code_is_dirty(project, tmp_path):
     project("commit", "-q", "-m", "one")
     (tmp_path / "new.py").touch()
     assert provenance.code_version() == project("rev-parse", "HEAD") + "+dirty"
+
+
+def test_changes_have_a_digest_of_their_own(project, tmp_path):
+    project("init", "-q")
+    project("add", ".")
+    project("commit", "-q", "-m", "one")
+    assert provenance.made_by()["code"] == {
+        "commit": project("rev-parse", "HEAD"), "version": "1.2.3", "dirty": False, "diff_digest": "",
+    }  # fmt: skip
+    changes = {"new.py": b"\xff", "other.py": b"\xff", "pyproject.toml": b'[project]\nversion = "2"'}
+    digests = set()
+    for name, data in changes.items():
+        (tmp_path / name).write_bytes(data)
+        provenance._code.cache_clear()
+        code = provenance.made_by()["code"]
+        assert (code["dirty"], len(code["diff_digest"])) == (True, 64)
+        digests.add(code["diff_digest"])
+    assert len(digests) == len(changes)
+
+
+def test_environment_names_lock_python_and_platform():
+    found = provenance.made_by()["environment"]
+    lock = Path(settings.BASE_DIR, "requirements.txt").read_bytes()
+    assert found["lock_digest"] == hashlib.sha256(lock).hexdigest()
+    assert found["python"] == platform.python_version()
+    assert found["platform"]
 
 
 def test_code_outside_git_is_named_by_its_version(project):

@@ -1,0 +1,315 @@
+"""A version moved between installations, and everything that is no such bundle."""
+
+import io
+import json
+import os
+import random
+import stat
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+
+from models_store.actions.evaluate_gates import evaluate_gates
+from models_store.actions.export_bundle import export_bundle
+from models_store.actions.import_bundle import import_bundle
+from models_store.actions.manage_keys import rotate_key, trust_keys
+from models_store.adapters import artefacts, keys
+from models_store.adapters.artefacts import read_artefact
+from models_store.core import bundle as bundles
+from models_store.core.manifest import MANIFEST_NAME, SIGNATURE_NAME
+from models_store.errors import (
+    ArtefactError,
+    ArtefactMissingError,
+    ArtefactTooLargeError,
+    ArtefactUntrustedError,
+    ArtefactWriteError,
+    BadSpecError,
+    BadVersionError,
+    BundleRefusedError,
+    UnknownVersionError,
+    VersionThereError,
+)
+from models_store.models import AuditEntry, ModelVersion, RegisteredModel
+from tests.models_store.made import made
+from tests.models_store.test_same_rows import judged
+
+ACTOR = "cli:ann"
+
+
+class Elsewhere:
+    """Another installation: its own run-time folder and key, and an empty registry."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.exporter = Path(folder / "exporter.pub")
+        self.exporter.write_text(f"# of the exporting side\n{keys.public_key_text()} here\n")
+        (folder / "elsewhere").mkdir()
+        monkeypatch.setattr(settings, "VAR_DIR", folder / "elsewhere")
+        ModelVersion.objects.all().delete()
+        RegisteredModel.objects.all().delete()
+
+    def trusting(self) -> None:
+        """Trust the installation the bundle comes from."""
+        trust_keys(self.exporter, actor=ACTOR)
+
+
+@pytest.fixture
+def bundle(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a bundle of a version that was registered here."""
+    made(judged=judged(50), engine_reason="")
+    path = tmp_path_factory.mktemp("bundle") / "flights-1.zip"
+    export_bundle("flights@1", path, actor=ACTOR)
+    return path
+
+
+@pytest.fixture
+def elsewhere(bundle: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
+    return Elsewhere(tmp_path_factory.mktemp("other"), monkeypatch)
+
+
+def nothing_came() -> bool:
+    folder = Path(settings.VAR_DIR) / "artefacts"
+    return not ModelVersion.objects.exists() and not (folder.exists() and any(folder.iterdir()))
+
+
+def members_of(path: Path) -> dict[str, bytes]:
+    return bundles.unpack(path.read_bytes())
+
+
+def test_version_arrives_as_it_was(bundle, elsewhere):
+    about = json.loads(members_of(bundle)[bundles.ABOUT_NAME])
+    elsewhere.trusting()
+    done = import_bundle(bundle, actor="user:bob")
+    assert (done.model, done.version, done.stage, done.digest) == ("flights", 1, "candidate", about["digest"])
+    version = ModelVersion.objects.select_related("model").get()
+    assert version.provenance["origin"] == done.origin
+    assert done.origin.items() >= {"bundle": "flights-1.zip", "actor": "cli:tests"}.items()
+    assert version.provenance["files"]["model.onnx"]["size"] == len(read_artefact(version).files["model.onnx"])
+    assert (version.metrics["test"]["log_loss"], version.model.primary_metric) == (0.4, "log_loss")
+    assert version.actor == "user:bob"
+    outcomes = {found.gate: found.passed for found in evaluate_gates("flights@1", actor=ACTOR)}
+    assert outcomes["artefact_verified"]
+    assert outcomes["smoke_prediction_finite"]
+    assert AuditEntry.objects.get(action="import_bundle").after["digest"] == done.digest
+    assert AuditEntry.objects.get(action="export_bundle").actor == ACTOR
+
+
+def test_same_version_gives_the_same_bytes(bundle):
+    before = bundle.read_bytes()
+    assert export_bundle("flights@1", bundle, actor=ACTOR).size_bytes == len(before)
+    assert bundle.read_bytes() == before
+
+
+def test_bundle_of_an_unknown_signer_is_refused_until_its_key_is_trusted(bundle, elsewhere):
+    with pytest.raises(ArtefactUntrustedError, match="not trusted here: add its public key with `keys trust FILE`"):
+        import_bundle(bundle, actor=ACTOR)
+    assert nothing_came()
+    assert AuditEntry.objects.get(action="import_bundle_refused").after["code"] == "artefact_untrusted"
+    elsewhere.trusting()
+    assert import_bundle(bundle, actor=ACTOR).version == 1
+
+
+def test_artefact_of_a_key_before_rotation_needs_both_keys(store, tmp_path_factory, monkeypatch):
+    made()
+    old = keys.public_key_text()
+    rotate_key(actor=ACTOR)
+    path = tmp_path_factory.mktemp("bundle") / "b.zip"
+    export_bundle("flights@1", path, actor=ACTOR)
+    other = Elsewhere(tmp_path_factory.mktemp("other"), monkeypatch)
+    other.trusting()
+    with pytest.raises(ArtefactUntrustedError, match="not trusted here"):
+        import_bundle(path, actor=ACTOR)
+    other.exporter.write_text(old)
+    other.trusting()
+    assert import_bundle(path, actor=ACTOR).version == 1
+
+
+def test_version_that_is_there_is_named(bundle):
+    with pytest.raises(VersionThereError, match="flights@1 is there already and is this very one, candidate since"):
+        import_bundle(bundle, actor=ACTOR)
+    assert read_artefact(ModelVersion.objects.select_related("model").get())
+
+
+def test_another_version_of_the_number_is_named_and_stays(bundle, elsewhere):
+    elsewhere.trusting()
+    own = made()
+    with pytest.raises(VersionThereError, match=f"is another one, {own.manifest_digest[:16]}"):
+        import_bundle(bundle, actor=ACTOR)
+    assert [path.name for path in (Path(settings.VAR_DIR) / "artefacts").iterdir()] == [own.manifest_digest]
+
+
+def test_model_of_another_task_here_is_not_mixed_with(bundle, elsewhere):
+    elsewhere.trusting()
+    RegisteredModel.objects.create(name="flights", task="regression", primary_metric="rmse")
+    with pytest.raises(BadVersionError, match="flights is a regression"):
+        import_bundle(bundle, actor=ACTOR)
+    assert nothing_came()
+
+
+def test_every_flipped_bit_and_every_cut_is_refused(bundle, elsewhere):
+    elsewhere.trusting()
+    whole, chance = bundle.read_bytes(), random.Random(3)
+    for turn in range(500):
+        data = bytearray(whole)
+        if turn % 5:
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        else:
+            data = data[: chance.randrange(len(data))]
+        bundle.write_bytes(bytes(data))
+        with pytest.raises(ArtefactError):
+            import_bundle(bundle, actor=ACTOR)
+    assert nothing_came()
+    bundle.write_bytes(whole)
+    assert import_bundle(bundle, actor=ACTOR).version == 1
+
+
+def zipped(*entries: tuple[Any, bytes], compression: int = zipfile.ZIP_STORED, mode: int = bundles._MODE) -> bytes:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", compression) as archive:
+        warnings.simplefilter("ignore")  # of a name that comes twice
+        for name, data in entries:
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr, entry.compress_type = 3, mode << 16, compression
+            archive.writestr(entry, data)
+    return buffer.getvalue()
+
+
+BOMB = zipped(("bundle.json", bytes(50_000_000)), compression=zipfile.ZIP_DEFLATED)
+
+
+@pytest.mark.parametrize(
+    ("blob", "said"),
+    [
+        (b"", "no bundle, or it was damaged"),
+        (b"PK\x03\x04 half", "no bundle, or it was damaged"),
+        (zipped(), "1 to 50 members, got 0"),
+        (zipped(*((f"m{number}", b"") for number in range(51))), "got 51"),
+        (zipped(("../../etc/cron.d/x", b"x")), "plain name, got '../../etc/cron.d/x'"),
+        (zipped(("/etc/passwd", b"x")), "plain name"),
+        (zipped(("a/b", b"x")), "plain name"),
+        (zipped(("A\\..\\b", b"x")), "plain name"),
+        (zipped(("bundle.json", b"x"), ("bundle.json", b"y")), "two members called bundle.json"),
+        (zipped(("bundle.json", b"/etc/passwd"), mode=stat.S_IFLNK | 0o777), "no link, no folder, no device"),
+        (zipped(("bundle.json", b""), mode=stat.S_IFDIR | 0o755), "no link, no folder"),
+        (BOMB, "bundle.json must be stored as it is"),
+        (zipped(("bundle.json", b"{}")), "has no bundle.sig, manifest.json, manifest.sig"),
+        (b"#!/bin/sh\n" + zipped(*((name, b"") for name in bundles.NEEDED)), "not in the form"),
+        (zipped(*((name, b"") for name in bundles.NEEDED)) + b"more", r"not in the form|no bundle"),
+    ],
+    ids=map(str, range(15)),
+)
+def test_file_that_is_no_bundle_is_refused_by_its_fault(store, tmp_path, blob, said):
+    path = tmp_path / "b.zip"
+    path.write_bytes(blob)
+    with pytest.raises(BundleRefusedError, match=said):
+        import_bundle(path, actor=ACTOR)
+    assert nothing_came()
+
+
+def resigned(path: Path, **changes: Any) -> None:
+    """Write a bundle anew whose text says something else, signed by a key that is trusted."""
+    members = members_of(path)
+    said = json.loads(members[bundles.ABOUT_NAME]) | changes
+    rest = {name: data for name, data in members.items() if name not in (bundles.ABOUT_NAME, bundles.ABOUT_SIGNATURE)}
+    about = bundles.about_bundle(rest, {name: value for name, value in said.items() if value is not None})
+    signature = keys.signature_text(keys.sign(about))
+    path.write_bytes(bundles.pack({**rest, bundles.ABOUT_NAME: about, bundles.ABOUT_SIGNATURE: signature}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"model": "other"}, ArtefactError),
+        ({"version": 2}, ArtefactError),
+        ({"primary_metric": None}, BundleRefusedError),
+        ({"primary_metric": "luck"}, BadVersionError),
+        ({"engine_reason": None}, BundleRefusedError),
+    ],
+)
+def test_trusted_signer_who_says_something_else_is_refused(bundle, changes, error):
+    resigned(bundle, **changes)
+    ModelVersion.objects.all().delete()
+    with pytest.raises(error):
+        import_bundle(bundle, actor=ACTOR)
+    assert not ModelVersion.objects.exists()
+
+
+def test_members_that_are_not_listed_or_left_out_are_refused(bundle):
+    members = members_of(bundle)
+    for changed in ({**members, "extra.bin": b"x"}, {n: d for n, d in members.items() if n != "model.joblib"}):
+        bundle.write_bytes(bundles.pack(changed))
+        with pytest.raises(BundleRefusedError, match="not those it lists"):
+            import_bundle(bundle, actor=ACTOR)
+
+
+def test_artefact_signed_by_nobody_trusted_is_refused_though_the_bundle_is(bundle, tmp_path, monkeypatch):
+    """Somebody with a trusted key can't pass on what another has made."""
+    members = members_of(bundle)
+    with monkeypatch.context() as patch:
+        patch.setattr(settings, "VAR_DIR", tmp_path / "stranger")
+        foreign = keys.signature_text(keys.sign(members[MANIFEST_NAME]))
+    bundle.write_bytes(bundles.pack({**members, SIGNATURE_NAME: foreign}))
+    resigned(bundle)
+    with pytest.raises(ArtefactUntrustedError, match="not trusted here"):
+        import_bundle(bundle, actor=ACTOR)
+
+
+def test_file_over_the_limit_is_not_read(bundle, configure, monkeypatch):
+    monkeypatch.setattr(bundles, "OVERHEAD_BYTES", 0)
+    configure("model", max_artefact_mb=1)
+    with bundle.open("ab") as file:
+        file.truncate(2 * 1024 * 1024)
+    with pytest.raises(ArtefactTooLargeError, match="a bundle may be 1048576 bytes"):
+        import_bundle(bundle, actor=ACTOR)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: None])
+def test_path_that_is_no_file_is_refused_at_once(store, tmp_path, make):
+    path = tmp_path / "x.zip"
+    make(path)
+    with pytest.raises(BundleRefusedError, match=r"must be a plain file|No such file"):
+        import_bundle(path, actor=ACTOR)
+
+
+def test_import_that_fails_to_write_leaves_nothing(bundle, elsewhere, monkeypatch):
+    elsewhere.trusting()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(artefacts.os, "fsync", full)
+    with pytest.raises(ArtefactWriteError, match="No space left"):
+        import_bundle(bundle, actor=ACTOR)
+    monkeypatch.undo()
+    assert not ModelVersion.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("spec", "error"), [("flights@9", UnknownVersionError), ("flights", BadSpecError), ("../x@1", BadSpecError)]
+)
+def test_export_of_what_is_not_there_is_refused(bundle, tmp_path, spec, error):
+    with pytest.raises(error):
+        export_bundle(spec, tmp_path / "x.zip", actor=ACTOR)
+    assert not (tmp_path / "x.zip").exists()
+    assert AuditEntry.objects.filter(action="export_bundle_refused").exists()
+
+
+def test_export_of_a_damaged_version_and_into_no_folder_is_refused(bundle, store, tmp_path):
+    with pytest.raises(ArtefactWriteError, match="is no folder"):
+        export_bundle("flights@1", tmp_path / "no" / "x.zip", actor=ACTOR)
+    (store / "artefacts" / ModelVersion.objects.get().manifest_digest / "model.onnx").unlink()
+    with pytest.raises(ArtefactMissingError):
+        export_bundle("flights@1", tmp_path / "x.zip", actor=ACTOR)
+
+
+def test_command_moves_a_version(bundle, elsewhere, capsys):
+    elsewhere.trusting()
+    call_command("bundle", "import", str(bundle), "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert said.items() >= {"model": "flights", "version": 1, "stage": "candidate"}.items()
+    call_command("bundle", "export", "flights@1", str(bundle), "--json")
+    assert json.loads(capsys.readouterr().out)["digest"] == said["digest"]
