@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from features.ground.request_ids import request_id
 from mlsite.api import refusal
 from predictions import metrics
+from predictions.adapters.limits import ENVIRON_KEY
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -26,6 +27,20 @@ class RequestIdMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]  # set above
             response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]  # set above
+        return response
+
+
+class RateLimitHeadersMiddleware:
+    """Tell a caller whose request was counted how many are left."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        decision = request.META.get(ENVIRON_KEY)
+        for name, value in decision.headers().items() if decision else ():
+            response[name] = value
         return response
 
 

@@ -68,6 +68,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "mlsite.middleware.RequestIdMiddleware",
     "mlsite.middleware.MetricsMiddleware",
+    "mlsite.middleware.RateLimitHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "mlsite.middleware.ConsolePolicyMiddleware",
@@ -150,6 +151,8 @@ AUTH_PASSWORD_VALIDATORS = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["predictions.tokens.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["features.ground.roles.RoleRequired"],
+    # It counts for views that name a scope.
+    "DEFAULT_THROTTLE_CLASSES": ["predictions.throttles.PrincipalThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["predictions.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

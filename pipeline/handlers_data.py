@@ -8,6 +8,7 @@ from typing import Any
 
 from features.actions.add_version import IngestResult
 from features.actions.compact import compact_tables
+from features.actions.fix_quarantined import FixResult, fix_quarantined
 from features.actions.ingest import ingest
 from features.actions.materialize import materialize
 from features.actions.take_snapshot import take_snapshot
@@ -22,13 +23,18 @@ def ingest_files(context: RunContext) -> dict[str, Any]:
     """Ingest files or an upload into a dataset; the same bytes a second time give the same version."""
     asked = context.params
     try:
-        result = _ingested(context, asked)
+        result = _fixed(context, asked) if asked.get("mode") == "fix" else _ingested(context, asked)
     except DomainError as error:
         if "upload" in asked:
             # Whoever uploaded the file knows it by another name.
             error.message = error.message.replace(asked["upload"], asked["source"])
         raise
     return asdict(result)
+
+
+def _fixed(context: RunContext, asked: Mapping[str, Any]) -> FixResult:
+    file = upload_path(asked["upload"])
+    return fix_quarantined(asked["dataset"], file, actor=context.actor, report=context.report)
 
 
 def _ingested(context: RunContext, asked: Mapping[str, Any]) -> IngestResult:

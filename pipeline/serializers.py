@@ -124,12 +124,16 @@ class DriftParams(Strict):
         return {**attrs, "inbox": current} if current else attrs
 
 
+# Not how new rows meet the old ones, but rows of the quarantine that come back.
+FIX = "fix"
+
+
 class UploadOptions(Strict):
     """How an uploaded file is read and taken in: fields of its form, or of the address."""
 
     filename = serializers.CharField(max_length=300, required=False, help_text="Names the format where it ends in one.")
     format = serializers.ChoiceField(choices=("csv", "parquet", "jsonl"), required=False)
-    mode = serializers.ChoiceField(choices=DatasetVersion.Mode.values, required=False)
+    mode = serializers.ChoiceField(choices=(*DatasetVersion.Mode.values, FIX), required=False)
     key = names(COLUMN)
     delimiter = serializers.CharField(max_length=9, required=False, trim_whitespace=False)
     quote = serializers.CharField(max_length=4, required=False, trim_whitespace=False)
@@ -157,6 +161,10 @@ class UploadOptions(Strict):
         if "header" in read:
             read["header"] = read["header"] == "true"
         _check_reading(read)
+        others = [name for name, said in attrs.items() if said != [] and name not in ("mode", "filename", "format")]
+        if attrs.get("mode") == FIX and others:
+            text = f"mode {FIX} takes a mended export as it is, without options; got {', '.join(others)}"
+            raise serializers.ValidationError({"options": text})
         plain = {name: attrs[name] for name in PLAIN_FIELDS if attrs.get(name) not in (None, [])}
         groups = {"roles": roles, "read": read}
         return {**plain, **{name: group for name, group in groups.items() if group}}

@@ -18,8 +18,7 @@ from django.utils.module_loading import import_string
 from features.ground.request_ids import request_id
 from predictions import engine, metrics, tokens
 from predictions.actions.predict import PredictRequest, predict
-from predictions.adapters.limits import hit
-from predictions.throttles import ENVIRON_KEY
+from predictions.adapters.limits import ENVIRON_KEY, hit
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]

@@ -11,24 +11,22 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from predictions.adapters.limits import Decision, hit, parse_rate
+from predictions.adapters.limits import ENVIRON_KEY, Decision, hit, parse_rate
 from predictions.errors import LimitUnavailableError
-
-# The lane leaves its decision here, so that a request it hands over is counted once.
-ENVIRON_KEY = "mlsite.rate_decision"
 
 
 class PrincipalThrottle(BaseThrottle):
-    """Count a request against its caller's limit in the view's scope."""
+    """Count a request against its caller's limit in the view's scope, if it has one."""
 
     decision: Decision | None = None
 
     def allow_request(self, request: Request, view: Any) -> bool:
         """Tell whether the caller has a request left."""
+        scope = getattr(view, "throttle_scope", None)
         if ENVIRON_KEY in request.META:
             self.decision = request.META[ENVIRON_KEY]
-        else:
-            self.decision = hit(view.throttle_scope, str(request.user.pk), settings.CONFIG.rate_limit)
+        elif scope is not None:
+            self.decision = hit(scope, str(request.user.pk), settings.CONFIG.rate_limit)
         request.META[ENVIRON_KEY] = self.decision
         return self.decision is None or self.decision.allowed
 

@@ -34,7 +34,7 @@ from predictions.parsers import (
     body_of,
     media_type,
 )
-from predictions.throttles import ENVIRON_KEY, PrincipalThrottle, check_token_limit
+from predictions.throttles import check_token_limit
 
 _MEANINGS = {
     400: "Malformed or invalid data: `Invalid request data`, with what is wrong in `fields`.",
@@ -57,16 +57,7 @@ class LimitedView(APIView):
     """A view whose callers have so many requests a minute, and are told how many are left."""
 
     parser_classes = [StrictJSONParser]
-    throttle_classes = [PrincipalThrottle]
     throttle_scope = "api"
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Add the X-RateLimit headers."""
-        answer = super().finalize_response(request, response, *args, **kwargs)
-        decision = request.META.get(ENVIRON_KEY)
-        for name, value in decision.headers().items() if decision else ():
-            answer[name] = value
-        return answer
 
 
 class PredictView(LimitedView):

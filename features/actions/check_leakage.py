@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from features.core.leakage import Finding
-from features.core.leakage_copies import copies_across_split
+from features.core.leakage_copies import copies_across_split, events_across_lots
 from features.core.leakage_target import target_copies
 from features.core.leakage_time import known_later, outcomes_before_known
 from features.models import Dataset, FeatureView
@@ -53,6 +53,26 @@ def find_leakage(
     if target:
         found += target_copies(table, columns, target)
     return found + copies_across_split(table, columns, target=target, timestamp=dataset.timestamp_column)
+
+
+def find_across_lots(table: pa.Table, columns: Sequence[Mapping[str, Any]], *, target: str) -> list[Finding]:
+    """Look for rows that a test drawn by lot shares with those learnt from.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The training set.
+    columns : sequence of mapping
+        Name, dtype and role of each column.
+    target : str
+        The column to predict; empty where there is none.
+
+    Returns
+    -------
+    list of Finding
+        Rows of one entity at one time, then copies.
+    """
+    return events_across_lots(table, columns) + copies_across_split(table, columns, target=target)
 
 
 def target_of(columns: Sequence[Mapping[str, Any]], asked: str = "") -> str:

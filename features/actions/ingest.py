@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from django.utils import timezone
 
 from features.actions.add_version import IngestResult, add_version, as_result, preview
@@ -14,9 +15,11 @@ from features.actions.beside_rows import beside_rows
 from features.actions.changes import Mode, agreed_change
 from features.actions.check_rows import check_rules, check_share, checked_rows
 from features.actions.contract import agreed_contract
+from features.adapters.delta import read_table
 from features.adapters.disk import room_on_disk
 from features.adapters.generated import Generated
 from features.adapters.reading import ReadOptions, opened_files
+from features.core.contract import Contract
 from features.core.schema import ColumnRoles
 from features.core.sources import RowSource, Told, check_columns
 from features.ground.progress import Report, silent
@@ -91,7 +94,7 @@ def ingest_synthetic(
     dry_run: bool = False,
     report: Report = silent,
 ) -> IngestResult:
-    """Add made-up rows that follow the dataset's schema.
+    """Add made-up rows that follow the dataset's contract: columns and rules.
 
     Parameters
     ----------
@@ -113,14 +116,29 @@ def ingest_synthetic(
     Returns
     -------
     IngestResult
+
+    Raises
+    ------
+    SchemaError
+        If there are no, or not enough, values that meet a column's rules.
     """
     wanted = Wanted(roles=ColumnRoles(), schema=schema, max_rejected=0.0, dry_run=dry_run)
     known = Dataset.objects.filter(name=dataset).first() if schema is not None else Dataset.objects.named(dataset)
     contract = agreed_contract(dataset, known, None, wanted.roles, schema)
     last = DatasetVersion.objects.filter(dataset=known).order_by("-number").first() if known else None
-    made = Generated(contract.columns, rows, seed, after=last.last_event_at if last else None)
+    after, moment = last.last_event_at if last else None, timezone.now()
+    made = Generated(contract, rows, seed, after=after, taken=_taken(contract, last), now=moment)
     with room_on_disk(dataset):
         return _ingest(dataset, made, wanted, actor=actor, report=report)
+
+
+def _taken(contract: Contract, last: DatasetVersion | None) -> dict[str, pa.Array]:
+    """Return the values that unique columns hold."""
+    names = [column.name for column in contract.columns if column.unique]
+    if last is None or not names:
+        return {}
+    table = read_table(last.dataset.name, last.delta_version, names)
+    return {name: table[name].combine_chunks() for name in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from features.adapters.engine import values_at
 from features.adapters.label_files import label_parts, writing
+from features.core.check_values import Facts, check_facts, value_facts
 from features.core.coerce import coerce
 from features.core.label_times import label_times
 from features.core.schema import Dtype, check_names
@@ -79,17 +80,25 @@ def label_history(
         If a view isn't known or the labels can't be read.
     LabelsError, NaiveTimesError, SchemaError
         If a column that is needed isn't there, holds something else, or a name would come twice.
+    FeatureTestFailedError
+        If the values fail a test of their view; nothing is written.
     """
     sources = [_source(spec) for spec in dict.fromkeys(views)]
     if not sources:
         raise LabelsError("name at least one feature view")
     rows, columns = 0, []
+    definitions = [view.definition() for view, _ in sources]
+    facts: list[Facts] = [{} for _ in sources]
     with writing(out) as write:
         for part in label_parts(labels):
             report(0, f"computing labels from row {rows + 1:,}")
             joined = _joined(part, sources, timestamp, timezone, before=rows)
             write(joined)
             rows, columns = rows + part.num_rows, joined.column_names
+            facts = [value_facts(view, joined, before) for view, before in zip(definitions, facts, strict=True)]
+        # A share of missing values is one of all labels; the file has not taken its place yet.
+        for view, found in zip(definitions, facts, strict=True):
+            check_facts(view, found)
     report(100, "done")
     return HistoryResult(rows=rows, columns=columns, out=str(out))
 

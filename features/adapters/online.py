@@ -145,6 +145,12 @@ def read_view(view: str, keys: Sequence[str], *, now: datetime | None = None) ->
     return layout, [_row(key, found.packed.get(key), layout, now_us) for key in keys]
 
 
+def served_keys(view: FeatureView, count: int) -> list[str]:
+    """Return the keys of a few entities that a view serves values of."""
+    live = view.live_snapshot
+    return online_store().some_keys(Generation(view.pk, live.pk, live.fingerprint), count) if live else []
+
+
 def _row(key: str, packed: bytes | None, layout: Layout, now_us: int) -> OnlineRow:
     names = layout.names
     if packed is None:

@@ -94,6 +94,11 @@ class DatabaseStore:
         """Return how many rows a snapshot has."""
         return OnlineFeature.objects.filter(snapshot=generation.snapshot).count()
 
+    def some_keys(self, generation: Generation, count: int) -> list[str]:
+        """Return the keys that were put first."""
+        rows = OnlineFeature.objects.filter(snapshot=generation.snapshot).order_by("pk")
+        return list(rows.values_list("entity_key", flat=True)[:count])
+
     def publish(self, view: int) -> None:
         """Do nothing: the database's pointer is what readers follow."""
 

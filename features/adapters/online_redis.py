@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
+from itertools import islice
 from typing import Any, cast
 
 import redis
@@ -106,6 +107,12 @@ class RedisStore:
         """Return how many fields a hash has."""
         with _answering():
             return self._writer.hlen(_all(generation))
+
+    def some_keys(self, generation: Generation, count: int) -> list[str]:
+        """Return the keys a scan comes upon first."""
+        with _answering():
+            found = islice(self._reader.hscan_iter(_all(generation), count=count), count)
+            return sorted(key.decode() for key, _ in found)
 
     def publish(self, view: int) -> None:
         """Name the database's snapshot, again where another one was flipped to meanwhile.

@@ -50,5 +50,8 @@ class OnlineStore(Protocol):
     def count(self, generation: Generation) -> int:
         """Return how many entities a snapshot holds."""
 
+    def some_keys(self, generation: Generation, count: int) -> list[str]:
+        """Return the keys of a few entities a snapshot holds."""
+
     def publish(self, view: int) -> None:
         """Have readers see what the database says the view serves."""

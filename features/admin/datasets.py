@@ -37,6 +37,11 @@ from features.models import ContractVersion, Dataset
 UPLOAD = "admin:pipeline_run_upload"
 
 
+def upload_address(dataset: Dataset, **filled: str) -> str:
+    """Return the address of the form that uploads a file, with this dataset filled in."""
+    return f"{reverse(UPLOAD)}?{urlencode({'dataset': dataset.name, **filled})}"
+
+
 @admin.register(Dataset)
 class DatasetAdmin(ReadOnlyAdmin):
     """Datasets."""
@@ -148,8 +153,7 @@ class DatasetAdmin(ReadOnlyAdmin):
     @action(description="Upload data", url_path="upload", permissions=["administer"], icon="upload")
     def upload(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Go to the form that uploads a file, with this dataset filled in."""
-        name = get_object_or_404(Dataset, pk=object_id).name
-        return HttpResponseRedirect(f"{reverse(UPLOAD)}?{urlencode({'dataset': name})}")
+        return HttpResponseRedirect(upload_address(get_object_or_404(Dataset, pk=object_id)))
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of the quarantine."""
@@ -166,11 +170,13 @@ class DatasetAdmin(ReadOnlyAdmin):
     def quarantine(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Show a page of the rows that were refused."""
         dataset = self.seen(request, object_id)
+        fix = upload_address(dataset, mode="fix") if is_admin(request) else ""
+        panel = quarantine_panel(dataset, wanted(request.GET), exports=may_export(dataset, request), fix=fix)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{dataset.name}: quarantine",
             "back": (page_of(dataset), dataset.name),
-            "panels": [quarantine_panel(dataset, wanted(request.GET), exports=may_export(dataset, request))],
+            "panels": [panel],
         }
         return TemplateResponse(request, "console/page.html", context)
 

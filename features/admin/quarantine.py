@@ -49,6 +49,7 @@ class Quarantine(Panel):
     newer: str = ""
     older: str = ""
     exports: Sequence[tuple[str, str]] = ()
+    fix: str = ""
     hint: str = ""
     empty: str = "No row is in quarantine."
 
@@ -91,7 +92,7 @@ def address_of(dataset: Dataset, page: str = "quarantine") -> str:
     return reverse(f"admin:features_dataset_{page}", args=[dataset.pk])
 
 
-def quarantine_panel(dataset: Dataset, asked: Wanted, *, exports: bool) -> Quarantine:
+def quarantine_panel(dataset: Dataset, asked: Wanted, *, exports: bool, fix: str = "") -> Quarantine:
     """Return a page of refused rows with the filters that lead to others."""
     found = read_quarantined(
         dataset,
@@ -113,6 +114,7 @@ def quarantine_panel(dataset: Dataset, asked: Wanted, *, exports: bool) -> Quara
         newer=here + asked.query(page=asked.page - 1) if asked.page else "",
         older=here + asked.query(page=asked.page + 1) if first + PAGE < found.total else "",
         exports=export_links(dataset, asked) if exports else (),
+        fix=fix,
         hint=f"manage.py quarantine {dataset.name} --fix FILE",
         empty="No row in quarantine fits these filters." if asked.version or asked.reason else Quarantine.empty,
     )

@@ -6,15 +6,16 @@ from typing import Any
 from django.utils import timezone
 from django.utils.html import format_html_join
 
-from features.adapters.online import OnlineRow, read_online
+from features.adapters.online import OnlineRow, read_online, served_keys
 from features.admin.contracts import words
+from features.admin.freshness import freshness_drawing
 from features.admin.lineage import view_lineage
 from features.admin.panels import SHOWN, snapshots_table
 from features.ground.console import ago, link, mono, number
 from features.ground.errors import DomainError, bounded
 from features.ground.panels import Code, Facts, Figures, Panel, Table
 from features.ground.unfold import badge
-from features.models import FeatureView, OnlineFeature
+from features.models import FeatureView
 
 SAMPLE = 10
 VERSIONS = 20
@@ -29,6 +30,7 @@ def view_panels(obj: FeatureView) -> list[Panel]:
     return [
         freshness_figures(obj),
         about_facts(obj),
+        freshness_drawing(obj, span(obj.ttl_seconds)),
         next_step(obj),
         features_table(obj),
         derived_table(obj),
@@ -135,13 +137,9 @@ def sample_table(obj: FeatureView) -> Table:
     """Return the online values of a few entities, as a caller would get them now."""
     title, names = "Sample of online values", obj.feature_names[:SHOWN]
     headers = ("Entity", "Status", "Age", *names)
-    keys = list(
-        OnlineFeature.objects.filter(snapshot=obj.live_snapshot_id)
-        .order_by("pk")[:SAMPLE]
-        .values_list("entity_key", flat=True)
-    )
     note, rows = "", []
     try:
+        keys = served_keys(obj, SAMPLE)
         rows = [sample_row(row, names) for row in read_online(f"{obj.name}@{obj.version}", keys)] if keys else []
     except DomainError as error:
         note = error.message

@@ -20,6 +20,7 @@ DISTINGUISHING = 0.9
 # ...and of all rows a third at least differ: below that they are the few combinations of some categories.
 MIN_DISTINCT = 1 / 3
 NAME = "duplicates_across_split"
+EVENTS = "same_event_across_split"
 
 Words = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
@@ -59,10 +60,47 @@ def copies_across_split(
     copies, tested = _across_time(words, table[timestamp]) if timestamp else _across_lots(words)
     if not copies or not _told_apart(table, features, different):
         return []
-    severe = copies >= max(MIN_COPIES, MIN_SHARE * tested)
     text = f"{copies:,} of {tested:,} test rows have a copy, all features and the target equal, among those learnt from"
-    evidence = {"copies": copies, "test_rows": tested, "limit": MIN_SHARE, "split": "time" if timestamp else "random"}
-    return [Finding(name=NAME, severity="stop" if severe else "note", text=text, evidence=evidence)]
+    return [_finding(NAME, text, copies, tested, "time" if timestamp else "random")]
+
+
+def events_across_lots(table: pa.Table, columns: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Count the rows that a test drawn by lot would share with those learnt from: of one entity at one time.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The training set.
+    columns : sequence of mapping
+        Name and role of its columns.
+
+    Returns
+    -------
+    list of Finding
+        `same_event_across_split`: it stops where that is at least 1 % of the test and 10 rows, and is a note below
+        that; nothing where there is no entity or no time.
+    """
+    by_role = {role: [c["name"] for c in columns if c["role"] == role] for role in ("entity", "timestamp")}
+    if not all(by_role.values()):
+        return []
+    names = [*by_role["entity"], *by_role["timestamp"]]
+    known = table.select(names).drop_null()
+    at = known[names[-1]].cast(pa.int64())
+    copies, _ = _across_lots(_row_words(known.set_column(len(names) - 1, names[-1], at)))
+    if not copies:
+        return []
+    tested = int(table.num_rows * TEST_SHARE)
+    of = ", ".join(names)
+    text = (
+        f"by lot {copies:,} of {tested:,} test rows share {of} with one learnt from; `--split time` keeps them together"
+    )
+    return [_finding(EVENTS, text, copies, tested, "random")]
+
+
+def _finding(name: str, text: str, copies: int, tested: int, split: str) -> Finding:
+    severe = copies >= max(MIN_COPIES, MIN_SHARE * tested)
+    evidence = {"copies": copies, "test_rows": tested, "limit": MIN_SHARE, "split": split}
+    return Finding(name=name, severity="stop" if severe else "note", text=text, evidence=evidence)
 
 
 def _row_words(table: pa.Table) -> Words:

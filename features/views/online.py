@@ -16,6 +16,7 @@ class OnlineView(APIView):
     """The newest values of entities."""
 
     roles = (ADMIN, USER)
+    throttle_scope = "features"
 
     @extend_schema(
         tags=["features"],

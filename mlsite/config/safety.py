@@ -11,7 +11,7 @@ DEFAULT_BEGINNINGS = ("change", "secret", "default", "django-insecure", "example
 
 def faults(config: Config) -> list[str]:
     """Return one line for each unsafe value, naming its key and never showing a secret."""
-    checks: list[Callable[[Config], Iterator[str]]] = [_files, _stores, _storage]
+    checks: list[Callable[[Config], Iterator[str]]] = [_files, _stores, _storage, _engines]
     if config.app_env != "dev":
         checks += [_secrets, _switches]
     return [fault for check in checks for fault in check(config)]
@@ -33,6 +33,14 @@ def _stores(config: Config) -> Iterator[str]:
 def _storage(config: Config) -> Iterator[str]:
     if config.storage.endpoint.get_secret_value().startswith("http:") and not config.storage.allow_http:
         yield "storage.endpoint (STORAGE__ENDPOINT): has no TLS; use https, or turn storage.allow_http on"
+
+
+def _engines(config: Config) -> Iterator[str]:
+    if config.features.engine == "spark" and config.storage.url.get_secret_value().startswith("s3:"):
+        yield (
+            "features.engine (FEATURES__ENGINE): spark reads no bucket, and storage.url (STORAGE_URL) names one: Spark "
+            "would need Hadoop's S3 libraries; use duckdb, polars or dask, or a folder that all its workers see"
+        )
 
 
 def _secrets(config: Config) -> Iterator[str]:

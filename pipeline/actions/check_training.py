@@ -5,14 +5,21 @@ from collections.abc import Sequence
 import pyarrow as pa
 from django.db import transaction
 
-from features.actions.check_leakage import find_leakage
-from features.core.leakage import Acceptance, judged
+from features.actions.check_leakage import find_across_lots, find_leakage
+from features.core.leakage import Acceptance, Finding, judged
 from features.ground.audit import record_audit
 from features.models import FeatureSnapshot
 
 
 def accepted_findings(
-    snapshot: FeatureSnapshot, table: pa.Table, *, target: str, accept: Sequence[str], reason: str, actor: str
+    snapshot: FeatureSnapshot,
+    table: pa.Table,
+    *,
+    target: str,
+    accept: Sequence[str],
+    reason: str,
+    actor: str,
+    by_lot: bool = False,
 ) -> list[str]:
     """Return the findings that a training on a snapshot goes on in spite of.
 
@@ -28,6 +35,8 @@ def accepted_findings(
         Findings to take responsibility for, and why; audited where the snapshot has not kept them already.
     actor : str
         Who asks.
+    by_lot : bool
+        Whether the test is drawn by lot, which parts rows that a split by time keeps together.
 
     Returns
     -------
@@ -40,21 +49,25 @@ def accepted_findings(
         If something is found that is not accepted.
     """
     acceptance = Acceptance(names=tuple(accept), reason=reason, actor=actor).checked()
-    kept = snapshot.leakage.get("findings", [])
+    names: list[str] = []
+    found: list[Finding] = []
     if snapshot.leakage.get("target") == target:
-        return [finding["name"] for finding in kept if finding["accepted"]]
-    dataset = snapshot.dataset_version.dataset
-    views = list(snapshot.views.select_related("dataset"))
-    found = find_leakage(table, snapshot.columns, target=target, dataset=dataset, views=views)
-    names = [finding["name"] for finding in judged(found, acceptance) if finding["accepted"]]
-    if names:
+        names = [finding["name"] for finding in snapshot.leakage["findings"] if finding["accepted"]]
+    else:
+        dataset, views = snapshot.dataset_version.dataset, list(snapshot.views.select_related("dataset"))
+        found = find_leakage(table, snapshot.columns, target=target, dataset=dataset, views=views)
+    if by_lot:
+        met = {*names, *(finding.name for finding in found)}
+        found += [one for one in find_across_lots(table, snapshot.columns, target=target) if one.name not in met]
+    new = [finding["name"] for finding in judged(found, acceptance) if finding["accepted"]]
+    if new:
         with transaction.atomic(durable=True):
             record_audit(
                 actor=actor,
                 action="accept_leakage",
                 object_type="snapshot",
                 object_id=str(snapshot.pk),
-                after={"target": target, "fingerprint": snapshot.fingerprint, "accepted": names},
+                after={"target": target, "fingerprint": snapshot.fingerprint, "accepted": new},
                 reason=acceptance.reason.strip(),
             )
-    return names
+    return names + new

@@ -224,7 +224,15 @@ def _coming_columns(request: TrainRequest) -> list[dict[str, str]]:
 
 def _accepted(request: TrainRequest, snapshot: FeatureSnapshot, table: pa.Table, actor: str) -> list[str]:
     target = target_name(snapshot.columns, request.target)
-    return accepted_findings(snapshot, table, target=target, accept=request.accept, reason=request.reason, actor=actor)
+    return accepted_findings(
+        snapshot,
+        table,
+        target=target,
+        accept=request.accept,
+        reason=request.reason,
+        actor=actor,
+        by_lot=request.split == "random",
+    )
 
 
 def _new_version(

@@ -17,11 +17,16 @@ from features.models import Dataset
 from pipeline.actions.ingest_upload import ingest_upload
 from pipeline.adapters.upload_requests import Upload, received
 from pipeline.adapters.uploads import max_bytes
-from pipeline.serializers import UploadOptions
+from pipeline.serializers import FIX, UploadOptions
 
 ACCEPTED = ".csv,.txt,.tsv,.parquet,.pq,.jsonl,.ndjson,.gz,.zst,.zip"
 LISTS = ("entity", "ignore", "key")
-MODES = (("", "they stay"), ("replace", "all are replaced"), ("upsert", "those with the same key are replaced"))
+MODES = (
+    ("", "they stay"),
+    ("replace", "all are replaced"),
+    ("upsert", "those with the same key are replaced"),
+    (FIX, "they stay, and these are refused ones, mended in an export of the quarantine"),
+)
 FORMATS = (("", "as the file's name says"), ("csv", "CSV"), ("parquet", "Parquet"), ("jsonl", "JSON Lines"))
 
 
@@ -75,7 +80,8 @@ def upload_view(request: HttpRequest) -> HttpResponse:
     if not is_admin(request):
         raise PermissionDenied
     if request.method != "POST":
-        return page(request, UploadForm(initial={"dataset": request.GET.get("dataset", "")[:100]}))
+        said = {name: request.GET.get(name, "")[:100] for name in ("dataset", "mode")}
+        return page(request, UploadForm(initial=said))
     try:
         with received(request) as upload:
             answered: HttpResponse = csrf_protect(taken)(request, upload)

@@ -20,6 +20,8 @@ from features.ground.paths import var_path
 from predictions import metrics
 
 logger = logging.getLogger(__name__)
+# Where a request's decision is left: one that is handed over is counted once, and its answer tells.
+ENVIRON_KEY = "mlsite.rate_decision"
 PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 SLOT = struct.Struct("<QQQ")  # key, end of the window in seconds since 1970, count
 BUCKETS, SLOTS_IN_BUCKET = 8192, 8

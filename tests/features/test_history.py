@@ -16,6 +16,7 @@ from features.core.schema import ColumnRoles
 from features.errors import (
     ColumnsError,
     EmptyFileError,
+    FeatureTestFailedError,
     FileMissingError,
     LabelsError,
     NaiveTimesError,
@@ -90,6 +91,23 @@ def test_values_do_not_depend_on_the_parts_a_file_is_read_in(views, write, tmp_p
     assert len(parts) > 1
     label_history(["carrier"], labels=path, out=tmp_path / "parts.csv")
     assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "parts.csv").read_bytes()
+
+
+def test_values_that_fail_a_test_of_their_view_are_not_written(views, write, tmp_path, monkeypatch):
+    monkeypatch.setattr(label_files, "BLOCK_BYTES", 120)
+    labels, out = write("l.csv", LABELS), tmp_path / "o.csv"
+    out.write_text("old")
+    # One of four labels has no late_7d: the share is one of all parts.
+    assert len(list(label_files.label_parts(labels))) > 1
+    apply_feature_view({**CARRIER, "tests": [{"feature": "late_7d", "max_missing": 0.2}]}, actor="test")
+    with pytest.raises(FeatureTestFailedError, match="1 of 4 values of late_7d are missing"):
+        label_history(["carrier"], labels=labels, out=out)
+    assert out.read_text() == "old"
+    apply_feature_view({**CARRIER, "tests": [{"feature": "late_7d", "max_missing": 0.25}]}, actor="test")
+    assert label_history(["carrier"], labels=labels, out=out).rows == 4
+    apply_feature_view({**CARRIER, "tests": [{"feature": "n_7d", "min": 1}]}, actor="test")
+    with pytest.raises(FeatureTestFailedError, match="the least n_7d is 0"):
+        label_history(["carrier"], labels=labels, out=out)
 
 
 def test_whole_number_keys_are_found_whatever_the_file_writes_them_as(transactional_db, var_dir, write, tmp_path):

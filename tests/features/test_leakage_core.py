@@ -8,7 +8,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_
 from sklearn.metrics import roc_auc_score
 
 from features.core.leakage import Acceptance, Finding, as_findings, judged
-from features.core.leakage_copies import copies_across_split
+from features.core.leakage_copies import copies_across_split, events_across_lots
 from features.core.leakage_target import _told_by_order, spearman, target_copies
 from features.core.leakage_time import known_later, outcomes_before_known
 from features.core.windows import parse_view
@@ -174,6 +174,21 @@ def test_copies_on_both_sides_of_a_split_by_time_are_counted(draw):
     # The same moment: both copies are on one side.
     same = table.set_column(table.column_names.index("at"), "at", pa.array([at[0]] * len(frame), table["at"].type))
     assert copies_across_split(same, columns, target="target", timestamp="at") == []
+
+
+def test_rows_of_one_entity_at_one_time_are_told_where_the_test_is_drawn_by_lot(draw):
+    # Every row twice, a day's measurements that differ: no copies, and yet the same event on both sides.
+    at = np.repeat(pd.date_range("2013-01-01", periods=ROWS // 2, freq="h", tz="UTC").as_unit("us"), 2)
+    data = {"e": draw.integers(0, 3, ROWS // 2).repeat(2), "at": at, "x": draw.normal(size=ROWS)}
+    table, columns = table_of(data, e="entity", at="timestamp")
+    (found,) = events_across_lots(table, columns)
+    assert (found.name, found.severity) == ("same_event_across_split", "stop")
+    assert found.evidence["copies"] == pytest.approx(ROWS * 0.2 * 0.8, abs=1)
+    assert copies_across_split(table, columns, target="", timestamp="at") == []
+    other = table.set_column(table.column_names.index("e"), "e", pa.array(np.arange(ROWS)))
+    assert events_across_lots(other, columns) == []
+    table, columns = table_of(data, e="entity", at="feature")
+    assert events_across_lots(table, columns) == []
 
 
 def test_rows_that_are_alike_by_chance_are_no_copies(draw):

@@ -22,15 +22,19 @@ def ask(flights):
     apply_feature_view(CARRIER, actor="test")
     materialize("carrier", as_of=MOMENT, actor="test")
 
-    def asked(body, role="user"):
+    def answer(body, role="user"):
         user, _ = User.objects.get_or_create(username=role)
         user.groups.set([Group.objects.get_or_create(name=role)[0]])
         token = issue_token(role, role=role, minutes=None, create=False).token
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {token}"}
-        response = Client().post("/api/v1/features/online", text, content_type="application/json", headers=headers)
+        return Client().post("/api/v1/features/online", text, content_type="application/json", headers=headers)
+
+    def asked(body, role="user"):
+        response = answer(body, role)
         return response.status_code, response.json()
 
+    asked.answer = answer
     return asked
 
 
@@ -86,6 +90,18 @@ def test_more_entities_than_a_request_may_hold_are_refused(ask):
     status, answer = ask({"view": "carrier", "entities": ["UA"] * (most + 1)})
     assert (status, answer["code"]) == (413, "too_many_entities")
     assert answer["error"] == f"at most {most} entities may be asked for at once; got {most + 1}"
+
+
+def test_a_caller_over_the_limit_is_refused_and_told(ask, monkeypatch, var_dir):
+    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"rate_limit": "2/day"}))
+    asked = {"view": "carrier", "entities": ["UA"]}
+    told = [ask.answer(asked) for _ in range(3)]
+    assert [(one.status_code, one["X-RateLimit-Limit"], one["X-RateLimit-Remaining"]) for one in told] == [
+        (200, "2", "1"), (200, "2", "0"), (429, "2", "0"),
+    ]  # fmt: skip
+    assert (told[2].json()["code"], int(told[2]["Retry-After"]) > 0) == ("rate_limited", True)
+    # Predictions are counted apart, and other callers too.
+    assert ask(asked, role="admin")[0] == 200
 
 
 def test_a_view_without_values_says_how_to_make_them(ask):

@@ -12,7 +12,7 @@ from features.actions.ingest import ingest
 from features.actions.materialize import materialize
 from features.adapters.engine import values_at
 from features.adapters.entities import read_entities
-from features.adapters.online import online_store, read_online
+from features.adapters.online import online_store, read_online, served_keys
 from features.core.schema import ColumnRoles
 from features.errors import BadEntityError, MaterializeConflictError, NotMaterializedError, UnknownFeatureError
 from features.models import DatasetVersion, FeatureView, OnlineFeature
@@ -169,6 +169,16 @@ def test_many_entities_are_read_at_once(write):
     materialize("many", actor="test")
     rows = read_online("many", [f"e{n}" for n in range(2600)])
     assert [row.values.get("x") for row in rows] == [*range(2500), *[None] * 100]
+
+
+def test_a_few_of_the_keys_that_are_served_are_told(shops):
+    assert served_keys(shops, 10) == []
+    made = materialize("shops", as_of=MOMENT, actor="test")
+    view = FeatureView.objects.get()
+    few = served_keys(view, 2)
+    assert len(few) == 2
+    assert [row.status for row in read_online("shops", few, now=MOMENT)] == ["present"] * 2
+    assert len(set(served_keys(view, 100))) == made.rows > 2
 
 
 def test_two_generations_are_kept_at_most(shops):

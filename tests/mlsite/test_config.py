@@ -110,6 +110,10 @@ def test_foreign_variable_with_a_section_name_is_left_alone():
         ({"STORAGE_URL": "ftp://x"}, "storage.url (STORAGE_URL, STORAGE__URL): must be s3://BUCKET/PREFIX"),
         ({"STORAGE__ENDPOINT": "localhost:9000"}, "storage.endpoint (STORAGE__ENDPOINT): must be https://HOST:PORT"),
         ({"STORAGE__ENDPOINT": "http://h:9000"}, "storage.endpoint (STORAGE__ENDPOINT): has no TLS"),
+        (
+            {"STORAGE_URL": "s3://bucket/x", "FEATURES__ENGINE": "spark"},
+            "features.engine (FEATURES__ENGINE): spark reads no bucket",
+        ),
         ({"CONFIG_PATH": "/none.yaml"}, "CONFIG_PATH: can't read /none.yaml (No such file or directory)"),
         ({"SERVER__PORT__X": "1"}, "server.port (PORT, SERVER__PORT): Input should be a valid integer"),
     ],

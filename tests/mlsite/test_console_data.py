@@ -141,12 +141,20 @@ def test_view_page_shows_definition_values_and_versions(console: Client, console
     assert "flights_1d / 24" in panel(text, "Derived features")
     assert "carrier_late_share_7d: min 0, max 1" in panel(text, "Tests of its values")
     assert "manage.py materialize carrier-rates" in panel(text, "Next")
+    assert "No values are served yet." in panel(text, "Freshness")
     changed = unescape(panel(text, "Versions"))
     for words in ("ttl seconds: 86,400 → 3,600", "added flights_1d", "window 7d → window 30d", "added busy"):
         assert words in changed
     sample = panel(page(console, first), "Sample of online values")
     assert sample.lower().count("present") == 4
     assert "0.21" in sample
+    FeatureView.objects.filter(pk=first.pk).update(ttl_seconds=60)
+    drawn = panel(page(console, first), "Freshness")
+    assert re.search(
+        r'role="img" aria-label="newest event \S.* ago, expired; .*made .*; values expire after: 1 min"', drawn
+    )
+    assert drawn.count("<circle") == drawn.count("c-fresh__good")
+    assert drawn.count('class="c-fresh__expired"') == 1
 
 
 def test_lists_are_narrowed_by_filters(console: Client, flights: Dataset) -> None:

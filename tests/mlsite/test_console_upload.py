@@ -75,6 +75,28 @@ def test_button_leads_to_the_form_with_the_dataset_filled_in(var_dir: Path) -> N
     assert client.get(reverse("admin:features_dataset_upload_new"), follow=True).status_code == 200
 
 
+def test_quarantine_leads_an_admin_to_the_form_for_mended_rows(var_dir: Path) -> None:
+    admin, reader = member("admin"), member("readonly")
+    for body in (CSV, CSV.replace(b"UA", b"AA") + b"never,AA,1\n" * 2):
+        assert upload(admin, body=body, timestamp="at", entity="carrier", max_rejected="0.9").status_code == 302
+        execute_run(Run.objects.latest("created_at").pk, worker="test")
+    page = reverse("admin:features_dataset_quarantine", args=[Dataset.objects.get().pk])
+    form = f"{reverse('admin:pipeline_run_upload')}?dataset=flights&amp;mode=fix"
+    assert form in admin.get(page).content.decode()
+    assert form not in reader.get(page).content.decode()
+    shown = admin.get(unescape(form)).content.decode()
+    assert 'value="flights"' in shown
+    assert '<option value="fix" selected>' in shown
+    export = admin.get(reverse("admin:features_dataset_quarantine_export", args=[Dataset.objects.get().pk]))
+    mended = b"".join(export.streaming_content).replace(b"never", b"2013-01-03T10:00:00Z")  # type: ignore[attr-defined]
+    sent = {"file": SimpleUploadedFile("r.csv", mended), "dataset": "flights", "mode": "fix", "target": ""}
+    assert admin.post(reverse("admin:pipeline_run_upload"), sent).status_code == 302
+    done = execute_run(Run.objects.latest("created_at").pk, worker="test")
+    assert done is not None
+    assert (done.result["rows_fixed"], DatasetVersion.objects.get(number=3).rows_total) == (2, 6)
+    assert "rows_fixed" in admin.get(reverse("admin:pipeline_run_change", args=[done.pk])).content.decode()
+
+
 def test_form_of_another_site_is_refused_and_nothing_stays(var_dir: Path) -> None:
     client = member("admin", enforce_csrf_checks=True)
     assert upload(client).status_code == 403

@@ -151,3 +151,24 @@ def test_the_commands_take_names_and_a_reason(flights):
         run("train", "m", "--dataset", "flights", "--estimator", "dummy", *accept, "--reason", WHY, "--json")
     )
     assert trained["version"] == 1
+
+
+def test_a_training_by_lot_stops_on_rows_of_one_event_and_one_by_time_does_not(var_dir, tmp_path):
+    draw = np.random.default_rng(2)
+    lines = ["at,tail,wind,late"]
+    for hour in range(300):
+        at = np.datetime64("2013-01-01T00:00:00") + np.timedelta64(hour // 2, "h")
+        lines.append(f"{at}Z,N1,{draw.normal():.6f},{'yes' if draw.random() < 0.4 else 'no'}")
+    path = tmp_path / "flights.csv"
+    path.write_text("\n".join(lines))
+    ingest("doubled", [path], actor="test", roles=ColumnRoles(timestamp="at", target="late", entity=("tail",)))
+    asked = {"model": "m", "dataset": "doubled", "estimator": "logistic_regression"}
+    train(TrainRequest(**asked), actor="ann")
+    with pytest.raises(LeakageFoundError, match=r"share tail, at with one learnt from") as error:
+        train(TrainRequest(**asked, split="random"), actor="ann")
+    assert found(error) == ["same_event_across_split"]
+    assert ModelVersion.objects.count() == 1
+    asked |= {"split": "random", "accept": ("same_event_across_split",), "reason": WHY}
+    train(TrainRequest(**asked), actor="ann")
+    assert ModelVersion.objects.get(number=2).params["accepted_findings"] == ["same_event_across_split"]
+    assert AuditEntry.objects.get(action="accept_leakage").after["accepted"] == ["same_event_across_split"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client
 
 from features.models import Dataset
@@ -99,6 +100,43 @@ def test_rows_with_the_same_key_are_replaced_where_that_is_asked_for() -> None:
     assert work().state == "succeeded"
     newest = Dataset.objects.get().versions.get(number=2)
     assert (newest.mode, newest.rows_total, newest.rows_replaced) == ("upsert", 2, 2)
+
+
+def test_mended_rows_of_the_quarantine_come_back_and_count_once(tmp_path: Path) -> None:
+    assert form(timestamp="at").status_code == 202
+    assert work().state == "succeeded"
+    assert (
+        form(
+            body=b"at,carrier,late\nnever,AA,1\nsoon,UA,0\n2013-01-02T11:00:00Z,UA,0\n", max_rejected="0.9"
+        ).status_code
+        == 202
+    )
+    assert work().result["rows_rejected"] == 2
+    call_command("quarantine", "flights", "--export", str(tmp_path / "r.csv"))
+    mended = (tmp_path / "r.csv").read_bytes().replace(b"never", b"2013-01-03T10:00:00Z")
+    assert form("r.csv", mended, mode="fix").status_code == 202
+    done = work()
+    assert (done.state, done.result["rows_fixed"], done.result["rows_refused"]) == ("succeeded", 1, 1)
+    assert Dataset.objects.get().versions.get(number=3).rows_total == 4
+    assert form("r.csv", mended, mode="fix").status_code == 202
+    assert (work().result["created"], Dataset.objects.get().versions.count()) == (False, 3)
+    again = mended.replace(b"10:00", b"11:00")
+    assert form("again.csv", again, mode="fix").status_code == 202
+    failed = work()
+    assert (failed.state, failed.error_code) == ("failed", "nothing_fixed")
+    assert "already_fixed (1)" in failed.error
+
+
+def test_mended_rows_take_no_options_and_no_other_file(var_dir: Path) -> None:
+    refused = form(mode="fix", target="late", na=["x"])
+    assert (refused.status_code, stored(var_dir)) == (400, [])
+    assert "without options; got na, target" in str(refused.json()["fields"]["options"])
+    assert form().status_code == 202
+    assert work().state == "succeeded"
+    assert form(mode="fix").status_code == 202
+    failed = work()
+    assert (failed.state, failed.error_code) == ("failed", "bad_header")
+    assert failed.error.startswith("flights.csv")
 
 
 def test_packed_file_keeps_its_suffix() -> None:
