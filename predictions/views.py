@@ -59,6 +59,7 @@ class PredictView(LimitedView):
     parser_classes = [BodyParser]
     renderer_classes = [AnswerRenderer]
     throttle_scope = "predict"
+    writes = False
 
     @property
     def roles(self) -> list[str]:

@@ -16,6 +16,7 @@ class OnlineView(APIView):
     """The newest values of entities."""
 
     roles = (ADMIN, USER)
+    writes = False
 
     @extend_schema(
         tags=["features"],
