@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from features.ground.audit import record_audit, refusals_audited
 from pipeline.actions.runs_enqueue import ring
 from pipeline.errors import RunStateError, UnknownRunError
 from pipeline.models import Run
@@ -13,6 +14,7 @@ from pipeline.models import Run
 State = Run.State
 
 
+@refusals_audited("pipeline.cancel_run", object_type="run", of="run_id")
 def cancel_run(run_id: UUID, *, actor: str) -> Run:
     """Stop a run that waits or is being worked on; its worker notices at its next beat.
 
@@ -44,9 +46,12 @@ def cancel_run(run_id: UUID, *, actor: str) -> Run:
             error_code="cancelled",
             error=f"cancelled by {actor}",
         )
+        if changed:
+            _audit("pipeline.run_cancelled", run_id, actor)
     return _changed(run_id, changed, "cancel", "queued or running")
 
 
+@refusals_audited("pipeline.retry_run", object_type="run", of="run_id")
 def retry_run(run_id: UUID, *, actor: str) -> Run:
     """Queue a failed or cancelled run again, with all its attempts.
 
@@ -86,8 +91,13 @@ def retry_run(run_id: UUID, *, actor: str) -> Run:
             result={},
         )
         if changed:
+            _audit("pipeline.run_retried", run_id, actor)
             ring(run_id, Run.objects.values_list("kind", flat=True).get(pk=run_id))
     return _changed(run_id, changed, "retry", "failed or cancelled")
+
+
+def _audit(action: str, run_id: UUID, actor: str) -> None:
+    record_audit(actor=actor, action=action, object_type="run", object_id=str(run_id))
 
 
 def _changed(run_id: UUID, changed: int, verb: str, allowed: str) -> Run:

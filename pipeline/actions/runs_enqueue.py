@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from features.ground.audit import record_audit, refusals_audited
 from features.ground.canonical import canonical_json
 from pipeline.errors import IdempotencyMismatchError, UnknownRunKindError
 from pipeline.models import Run
@@ -29,6 +30,7 @@ def ring(run_id: UUID, kind: str) -> None:
     transaction.on_commit(partial(run_queued.send, sender=Run, run_id=run_id, kind=kind), robust=True)
 
 
+@refusals_audited("pipeline.ask_for_run", object_type="run", of="kind")
 def enqueue_run(
     kind: str,
     params: Mapping[str, Any],
@@ -74,6 +76,15 @@ def enqueue_run(
         with transaction.atomic(durable=True):
             new.enqueued_at = Now()
             new.save(force_insert=True)
+            if schedule is None:
+                # What a schedule asks for was asked once, when the schedule was made.
+                record_audit(
+                    actor=actor,
+                    action="pipeline.run_asked_for",
+                    object_type="run",
+                    object_id=str(new.pk),
+                    after={"kind": kind},
+                )
             ring(new.pk, kind)
     except IntegrityError:
         return _stored(new)
