@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -14,6 +15,7 @@ from rest_framework import exceptions
 from rest_framework.views import set_rollback
 
 from features.ground import errors
+from mlsite.refusals import console_actor, keep_refusal
 from predictions.core.dialects import dialect_of, error_body
 
 # The nearest class in an error's line of descent decides.
@@ -30,6 +32,8 @@ STATUSES: dict[type[errors.DomainError], int] = {
 }
 RETRY_AFTER_S = 1
 CONSOLE = "/admin/"
+# Another site's page sent it: that is nobody's deed.
+CSRF_FAILED = "csrf_failed"
 
 
 def status_of(error: errors.DomainError) -> int:
@@ -62,7 +66,16 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
         return refusal(request, status, error.message, error.code, error.fields, **headers)
     if not isinstance(error, exceptions.APIException):
         return None
+    _keep(error, request, context)
     return _framework_error(error, request)
+
+
+def _keep(error: exceptions.APIException, request: Any, context: dict[str, Any]) -> None:
+    """Audit what is refused by role or form; an action audits its own refusals, and asking a model is no deed."""
+    caller = getattr(context.get("request"), "user", None)
+    refused = isinstance(error, exceptions.PermissionDenied | exceptions.ValidationError | exceptions.ParseError)
+    if refused and getattr(context.get("view"), "writes", True):
+        keep_refusal(request, actor=getattr(caller, "name", ""), code=str(error.default_code), why=error.detail)
 
 
 def _translated(error: Exception) -> Exception:
@@ -104,6 +117,8 @@ def _framework_error(error: exceptions.APIException, request: Any) -> JsonRespon
 def _page(status: int, text: str, code: str, console: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.path.startswith(CONSOLE):
+            if status == HTTPStatus.FORBIDDEN and code != CSRF_FAILED:
+                keep_refusal(request, actor=console_actor(request), code=code, why=text)
             return console(request, *args, **kwargs)
         return refusal(request, status, text, code)
 
@@ -114,4 +129,4 @@ bad_request = _page(400, "Bad request", "bad_request", defaults.bad_request)
 forbidden = _page(403, "Forbidden", "forbidden", defaults.permission_denied)
 not_found = _page(404, "Nothing is here; / lists where to start", "not_found", defaults.page_not_found)
 server_error = _page(500, "Internal error; it has been logged", "internal_error", defaults.server_error)
-csrf_failure = _page(403, "CSRF check failed: send the token of the page's form", "csrf_failed", csrf.csrf_failure)
+csrf_failure = _page(403, "CSRF check failed: send the token of the page's form", CSRF_FAILED, csrf.csrf_failure)

@@ -11,3 +11,8 @@ class MlsiteConfig(AppConfig):
 
         configure()
         app.set_default()
+
+        from features.ground.refusals import refused_at_the_door
+        from mlsite.refusals import keep_form_refusal
+
+        refused_at_the_door.connect(keep_form_refusal)

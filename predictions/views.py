@@ -67,6 +67,7 @@ class PredictView(LimitedView):
     renderer_classes = [AnswerRenderer, ArrowRenderer, CsvRenderer]
     content_negotiation_class = SameForm
     throttle_scope = "predict"
+    writes = False
 
     @property
     def roles(self) -> list[str]:

@@ -12,6 +12,7 @@ from features.adapters.staging import Staging, staged_rows
 from features.core.dataset_rules import BrokenRule
 from features.core.sources import RowSource
 from features.errors import DatasetChangedError
+from features.ground.audit import record_audit
 from features.models import Dataset, DatasetVersion
 
 
@@ -133,6 +134,14 @@ def _record(
             **fields,
         )
         write_beside(version, beside, created=created, actor=version.actor)
+        record_audit(
+            actor=version.actor,
+            action="features.ingested",
+            object_type="dataset_version",
+            object_id=str(version),
+            before={"version": last.number if last else None},
+            after={"mode": version.mode, "rows": version.rows_valid, "rejected": version.rows_rejected},
+        )
         return version
 
 

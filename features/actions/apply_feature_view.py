@@ -11,7 +11,7 @@ from features.core.capabilities import check_engine
 from features.core.changes import Change, changes
 from features.core.windows import ViewDefinition, check_columns, parse_view
 from features.errors import DefinitionError
-from features.ground.audit import record_audit
+from features.ground.audit import record_audit, refusals_audited
 from features.models import Dataset, FeatureView
 
 
@@ -70,6 +70,7 @@ def plan_feature_view(definition: Mapping[str, Any] | ViewDefinition) -> ViewPla
     )
 
 
+@refusals_audited("features.apply_view", object_type="feature_view", of="definition.name")
 def apply_feature_view(definition: Mapping[str, Any] | ViewDefinition, *, actor: str) -> FeatureView:
     """Declare a feature view.
 

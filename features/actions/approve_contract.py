@@ -5,12 +5,13 @@ from django.utils import timezone
 
 from features.actions.contract_versions import current_contract_version
 from features.errors import ContractApprovedError, ContractChangedError, SchemaError
-from features.ground.audit import record_audit
+from features.ground.audit import record_audit, refusals_audited
 from features.models import ContractVersion, Dataset
 
 MAX_REASON = 2000
 
 
+@refusals_audited("features.approve_contract", object_type="dataset", of="dataset")
 def approve_contract(dataset: str, *, number: int | None = None, reason: str, actor: str) -> ContractVersion:
     """Say that the contract in force is what the dataset's rows are to meet.
 

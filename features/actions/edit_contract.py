@@ -12,7 +12,7 @@ from features.adapters.contract_preview import rows_breaking
 from features.core.contract import Contract, contract_from
 from features.core.contract_edits import Change, contract_changes, edited
 from features.errors import ContractChangedError, ContractEditError, SchemaError
-from features.ground.audit import record_audit
+from features.ground.audit import record_audit, refusals_audited
 from features.ground.errors import bounded
 from features.models import ContractVersion, Dataset
 
@@ -41,6 +41,7 @@ class ContractPreview:
     breaking: dict[str, int]
 
 
+@refusals_audited("features.edit_contract", object_type="dataset", of="dataset")
 def edit_contract(
     dataset: str, *, changes: Mapping[str, Any], reason: str = "", actor: str, expected: int | None = None
 ) -> ContractVersion:
@@ -74,6 +75,7 @@ def edit_contract(
     return _edit(dataset, lambda contract: edited(contract, changes), reason, actor, expected)
 
 
+@refusals_audited("features.edit_contract", object_type="dataset", of="dataset")
 def replace_contract(
     dataset: str, *, contract: Mapping[str, Any], reason: str = "", actor: str, expected: int | None = None
 ) -> ContractVersion:

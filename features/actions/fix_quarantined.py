@@ -16,6 +16,7 @@ from features.adapters.quarantine import unfit_references
 from features.adapters.staging import Staging
 from features.core.schema import ColumnRoles
 from features.errors import DatasetChangedError, NothingFixedError
+from features.ground.audit import refusals_audited
 from features.ground.errors import bounded
 from features.ground.progress import Report, silent
 from features.models import Dataset, DatasetVersion
@@ -48,6 +49,7 @@ class FixResult:
     created: bool
 
 
+@refusals_audited("features.fix_quarantined", object_type="dataset", of="dataset")
 def fix_quarantined(
     dataset: str, file: Path | str, *, actor: str, dry_run: bool = False, report: Report = silent
 ) -> FixResult:

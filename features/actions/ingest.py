@@ -22,12 +22,14 @@ from features.adapters.reading import ReadOptions, opened_files
 from features.core.contract import Contract
 from features.core.schema import ColumnRoles
 from features.core.sources import RowSource, Told, check_columns
+from features.ground.audit import refusals_audited
 from features.ground.progress import Report, silent
 from features.models import Dataset, DatasetVersion
 
 READING, AGREEING, CHECKING = "reading the bytes", "agreeing on the schema", "checking rows"
 
 
+@refusals_audited("features.ingest", object_type="dataset", of="dataset")
 def ingest(
     dataset: str,
     files: Sequence[Path | str],
@@ -84,6 +86,7 @@ def _told(report: Report, share: float) -> None:
     report(int(share * 10), READING)
 
 
+@refusals_audited("features.ingest", object_type="dataset", of="dataset")
 def ingest_synthetic(
     dataset: str,
     rows: int,

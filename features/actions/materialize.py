@@ -20,6 +20,7 @@ from features.core.refresh import can_refresh, values_basis
 from features.core.schema import ARROW_TYPES
 from features.core.windows import ViewDefinition
 from features.errors import EmptyFileError
+from features.ground.audit import refusals_audited
 from features.ground.canonical import digest
 from features.ground.progress import Report, silent
 from features.models import DatasetVersion, FeatureSnapshot, FeatureView
@@ -77,6 +78,7 @@ class _Work:
         return about | {"columns": columns}
 
 
+@refusals_audited("features.materialize", object_type="feature_view", of="view")
 def materialize(
     view: str, *, as_of: datetime | None = None, full: bool = False, actor: str, report: Report = silent
 ) -> MaterializeResult:

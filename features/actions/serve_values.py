@@ -11,6 +11,7 @@ from features.adapters.online_store import Generation, OnlineStore
 from features.core.packed import pack
 from features.core.point_in_time import EVENT
 from features.errors import MaterializeConflictError
+from features.ground.audit import record_audit
 from features.ground.progress import Report
 from features.models import DatasetVersion, FeatureSnapshot, FeatureView, OnlineFeature
 
@@ -139,6 +140,14 @@ def serve_snapshot(store: OnlineStore, view: FeatureView, target: Generation, re
         if not later:
             FeatureSnapshot.objects.filter(pk=target.snapshot).update(rows=rows)
             FeatureView.objects.filter(pk=locked.pk).update(live_snapshot=target.snapshot)
+            record_audit(
+                actor=FeatureSnapshot.objects.values_list("actor", flat=True).get(pk=target.snapshot),
+                action="features.materialized",
+                object_type="feature_view",
+                object_id=str(view),
+                before={"snapshot": before},
+                after={"snapshot": target.snapshot, "entities": rows},
+            )
     if later:
         # Who began later and was faster took this one for unfinished, and dropped what it had by then.
         _drop([target.snapshot])

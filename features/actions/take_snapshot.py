@@ -20,7 +20,7 @@ from features.core.leakage import Acceptance, Finding, as_findings, judged
 from features.core.schema import Column, check_names
 from features.core.view_columns import view_columns
 from features.errors import DefinitionError, EmptyFileError, SchemaError
-from features.ground.audit import record_audit
+from features.ground.audit import record_audit, refusals_audited
 from features.ground.errors import bounded
 from features.ground.progress import Report, silent
 from features.models import DatasetVersion, FeatureSnapshot, FeatureView
@@ -50,6 +50,7 @@ class _Answer:
     table: pa.Table | None = None
 
 
+@refusals_audited("features.take_snapshot", object_type="feature_snapshot", of="name")
 def take_snapshot(
     name: str,
     *,

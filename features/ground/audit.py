@@ -1,7 +1,17 @@
 """The audit chain as every floor sees it: the registry keeps the chain and says here where entries go."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from django.db import transaction
+
+from features.ground.errors import DomainError, bounded
+
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
 
 
 class Recorder(Protocol):
@@ -56,3 +66,73 @@ def record_audit(
         after=after,
         reason=reason,
     )
+
+
+@contextmanager
+def audited_refusals(
+    *,
+    actor: str,
+    action: str,
+    object_type: str,
+    object_id: str,
+    reason: str = "",
+    asked: Mapping[str, Any] | None = None,
+) -> Iterator[None]:
+    """Record a refusal raised inside, in a transaction of its own, and let it rise.
+
+    Run the action's own transactions inside, and leave them before raising. The entry's action is `<action>_refused`;
+    what was asked for stands where other entries have what was before.
+    """
+    try:
+        yield
+    except DomainError as error:
+        if not error.audited:
+            with transaction.atomic(durable=True):
+                record_audit(
+                    actor=actor,
+                    action=f"{action}_refused",
+                    object_type=object_type,
+                    object_id=object_id,
+                    before=asked,
+                    after={"code": error.code, "error": error.message},
+                    reason=reason,
+                )
+            error.audited = True
+        raise
+
+
+def refusals_audited(
+    action: str, *, object_type: str, of: str
+) -> Callable[[Callable[Asked, Answer]], Callable[Asked, Answer]]:
+    """Record each refusal of an action about the object that `of` names: an argument, or `argument.field` of it.
+
+    The action has an `actor`; a `dry_run` of it writes nothing, so it is not recorded either.
+    """
+
+    def around(function: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def audited(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+            asked = signature.bind(*args, **kwargs).arguments
+            if asked.get("dry_run"):
+                return function(*args, **kwargs)
+            with audited_refusals(
+                actor=asked["actor"],
+                action=action,
+                object_type=object_type,
+                object_id=_named(asked, of),
+                reason=asked.get("reason") or "",
+            ):
+                return function(*args, **kwargs)
+
+        return audited
+
+    return around
+
+
+def _named(asked: Mapping[str, Any], of: str) -> str:
+    value: Any = asked
+    for part in of.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+    return bounded(str(value), 200)

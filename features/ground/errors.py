@@ -23,6 +23,8 @@ class DomainError(Exception):
     """
 
     code: ClassVar[str] = "error"
+    audited = False
+    """Whether the refusal is in the audit already: an action made of others is refused once."""
 
     def __init__(self, message: str, **fields: Any) -> None:
         self.message = bounded(message, MAX_TEXT)

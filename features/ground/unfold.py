@@ -13,7 +13,8 @@ from unfold.contrib.filters.admin import (
 from unfold.dataclasses import ActionDialog
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import BaseDialogForm as UnfoldDialogForm
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -21,6 +22,8 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
+
+from features.ground.refusals import refused_at_the_door
 
 __all__ = [
     "ActionDialog",
@@ -45,6 +48,16 @@ __all__ = [
     "badge",
     "display",
 ]
+
+
+class BaseDialogForm(UnfoldDialogForm):
+    """A dialog; what is sent in a form that can't be used is asked for again, and told to whoever keeps the audit."""
+
+    def full_clean(self) -> None:
+        """Check what was sent."""
+        super().full_clean()
+        if self.is_bound and self.errors:
+            refused_at_the_door.send(type(self), request=self.request, why=self.errors.get_json_data())
 
 
 def badge(text: str, kind: str = "") -> SafeString:

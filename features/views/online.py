@@ -17,6 +17,7 @@ class OnlineView(APIView):
 
     roles = (ADMIN, USER)
     throttle_scope = "features"
+    writes = False
 
     @extend_schema(
         tags=["features"],

@@ -1,6 +1,6 @@
 """Give a word on somebody else's promotion request."""
 
-from models_store.actions.audit import audited_refusals
+from features.ground.audit import audited_refusals
 from models_store.actions.decide_stored import Word, decide_stored
 from models_store.actions.promote import Promotion, concluded
 from models_store.actions.record_request import record_request

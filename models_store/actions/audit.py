@@ -1,7 +1,6 @@
 """Append to the audit chain, and check it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +8,6 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from features.ground.errors import DomainError
 from models_store.adapters.chain_lock import hold_chain_lock
 from models_store.core.chain import GENESIS, Link, link_hash
 from models_store.core.reasons import MAX_REASON
@@ -99,43 +97,3 @@ def _storable(value: Any) -> Any:
     if isinstance(value, float) and abs(value) >= LARGEST_EXACT:
         return repr(value)
     return storable(value, MAX_REASON) if isinstance(value, str) else value
-
-
-@contextmanager
-def audited_refusals(
-    *,
-    actor: str,
-    action: str,
-    object_type: str,
-    object_id: str,
-    reason: str = "",
-    asked: Mapping[str, Any] | None = None,
-) -> Iterator[None]:
-    """Record a refusal raised inside, in a transaction of its own, and let it rise.
-
-    Parameters
-    ----------
-    actor, action, object_type, object_id, reason : str
-        As for `append_audit`; the entry's action is `<action>_refused`.
-    asked : mapping, optional
-        What was asked for.
-
-    Yields
-    ------
-    None
-        Run the action's own transactions inside, and leave them before raising.
-    """
-    try:
-        yield
-    except DomainError as error:
-        with transaction.atomic(durable=True):
-            append_audit(
-                actor=actor,
-                action=f"{action}_refused",
-                object_type=object_type,
-                object_id=object_id,
-                before=asked,
-                after={"code": error.code, "error": error.message},
-                reason=reason,
-            )
-        raise

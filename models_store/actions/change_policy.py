@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import transaction
 
-from models_store.actions.audit import append_audit, audited_refusals
+from features.ground.audit import audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.core.policy import parse_policy
 from models_store.core.spec import checked_name
 from models_store.models import RegisteredModel

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from models_store.actions.audit import append_audit, audited_refusals
+from features.ground.audit import audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.actions.rights import check_may_promote
 from models_store.actions.rollback import Rollback, rollback, rollback_target
 from models_store.adapters.artefacts import read_artefact

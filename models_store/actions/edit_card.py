@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
-from models_store.actions.audit import append_audit, audited_refusals
+from features.ground.audit import audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.actions.rights import check_may_promote
 from models_store.core.card import checked_parts
 from models_store.core.reasons import checked_reason

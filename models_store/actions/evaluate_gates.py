@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
+from features.ground.audit import audited_refusals
 from features.ground.errors import bounded
-from models_store.actions.audit import append_audit, audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.actions.evidence import gather_evidence
 from models_store.core.gates import GateOutcome, evaluate
 from models_store.core.policy import STAGES, parse_policy

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db import transaction
 
-from models_store.actions.audit import append_audit, audited_refusals
+from features.ground.audit import audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.adapters import keys
 from models_store.adapters.artefacts import read_artefact
 from models_store.adapters.bundles import write_bundle

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from features.ground.audit import audited_refusals
 from features.ground.errors import bounded
-from models_store.actions.audit import append_audit, audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.actions.register_version import ENGINES, NewVersion, columns_of, locked_model
 from models_store.adapters.artefacts import StoredArtefact, discard_artefact, keep_artefact
 from models_store.adapters.bundles import Bundle, read_bundle

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
-from models_store.actions.audit import append_audit, audited_refusals
+from features.ground.audit import audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.adapters import key_files, keys
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from features.ground.audit import audited_refusals
 from features.ground.errors import bounded
-from models_store.actions.audit import audited_refusals
 from models_store.actions.decide import Decision, decide, expires_at, needed_approvals
 from models_store.actions.decide_stored import expire_overdue
 from models_store.actions.evidence import Gathered, gather_evidence

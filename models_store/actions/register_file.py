@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from features.ground.audit import audited_refusals
 from features.ground.errors import bounded
-from models_store.actions.audit import audited_refusals
 from models_store.actions.register_version import NewVersion, register_version
 from models_store.adapters.imports import FORMATS, OpenedModel, open_model, read_model_file
 from models_store.adapters.provenance import code_version, environment_digest

@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
-from models_store.actions.audit import audited_refusals
+from features.ground.audit import audited_refusals
 from models_store.actions.decide_stored import locked_request
 from models_store.actions.record_request import record_request
 from models_store.actions.rights import check_may_approve

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from models_store.actions.audit import append_audit, audited_refusals
+from features.ground.audit import audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.actions.evaluate_gates import store_outcomes
 from models_store.actions.evidence import Gathered, evidence_digest, gather_evidence
 from models_store.actions.publish import published_or_warning

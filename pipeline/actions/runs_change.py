@@ -7,8 +7,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from features.ground.audit import record_audit
-from models_store.actions.audit import audited_refusals
+from features.ground.audit import audited_refusals, record_audit
 from pipeline.actions.runs_enqueue import ring
 from pipeline.errors import RunStateError, UnknownRunError
 from pipeline.models import Run

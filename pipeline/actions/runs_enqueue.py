@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from features.ground.audit import record_audit
+from features.ground.audit import record_audit, refusals_audited
 from features.ground.canonical import canonical_json
 from pipeline.errors import IdempotencyMismatchError, UnknownRunKindError
 from pipeline.models import Run
@@ -30,6 +30,7 @@ def ring(run_id: UUID, kind: str) -> None:
     transaction.on_commit(partial(run_queued.send, sender=Run, run_id=run_id, kind=kind), robust=True)
 
 
+@refusals_audited("pipeline.ask_for_run", object_type="run", of="kind")
 def enqueue_run(
     kind: str,
     params: Mapping[str, Any],

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from features.actions.take_snapshot import take_snapshot
 from features.adapters.snapshots import read_snapshot
+from features.ground.audit import refusals_audited
 from features.ground.errors import bounded
 from features.ground.progress import Report, silent
 from features.models import DatasetVersion, FeatureSnapshot, FeatureView
@@ -109,6 +110,7 @@ class TrainResult:
     seconds: float
 
 
+@refusals_audited("pipeline.train", object_type="registered_model", of="request.model")
 def train(request: TrainRequest, *, actor: str, run_id: UUID | None = None, report: Report = silent) -> TrainResult:
     """Train a model on a snapshot and register it as a candidate.
 
