@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from mlsite import views
+from mlsite.console import lists
 
 # Each app registers its pages.
 admin.autodiscover()
@@ -23,6 +24,8 @@ urlpatterns = [
     path("api/v1/", include("pipeline.urls")),
     path("", include("predictions.urls_v2")),
     path("", include("predictions.urls_mlflow")),
+    path("admin/export/<slug:table>/", admin.site.admin_view(lists.export), name="console-export"),
+    path("admin/filters/<slug:table>/", admin.site.admin_view(lists.keep), name="console-keep-filter"),
     path("admin/", admin.site.urls),
 ]
 

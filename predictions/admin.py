@@ -137,6 +137,7 @@ def cell(row: Any, at: int, name: str) -> Any:
 class OutcomeAdmin(ReadOnlyAdmin):
     """Outcomes."""
 
+    next_command = "manage.py outcomes FILE"
     list_display = ("prediction_id", "row", "actual", "observed_at", "known_at", "actor")
     list_filter = (("known_at", RangeDateTimeFilter),)
     search_fields = ("prediction__id",)

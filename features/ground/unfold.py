@@ -2,7 +2,8 @@
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin as UnfoldModelAdmin
+from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import (
     BooleanRadioFilter,
     ChoicesDropdownFilter,
@@ -58,6 +59,12 @@ class BaseDialogForm(UnfoldDialogForm):
         super().full_clean()
         if self.is_bound and self.errors:
             refused_at_the_door.send(type(self), request=self.request, why=self.errors.get_json_data())
+
+
+class ModelAdmin(UnfoldModelAdmin):
+    """A table of the console; above its list stand the count, the exports and the reader's own filters."""
+
+    list_before_template = "console/list_tools.html"
 
 
 def badge(text: str, kind: str = "") -> SafeString:

@@ -22,6 +22,7 @@ from models_store.models import Approval, AuditCheckpoint, AuditEntry, GateResul
 class ApprovalAdmin(ReadOnlyAdmin):
     """Approvals."""
 
+    next_command = "manage.py approve REQUEST --reason WHY"
     list_display = ("request", "approver", "approved", "requester", "reason", "created_at")
     list_filter = ("approved", ("created_at", RangeDateTimeFilter))
     list_select_related = ("request__version__model",)
@@ -133,6 +134,7 @@ class AuditCheckpointAdmin(ReadOnlyAdmin):
 
     next_command = "manage.py audit_checkpoint"
     list_display = ("entry", "entries", "at", "key_id")
+    list_filter = (("at", RangeDateTimeFilter), "key_id")
     search_fields = ("head", "key_id")
 
     def panels(self, obj: AuditCheckpoint, request: HttpRequest) -> Sequence[Panel]:

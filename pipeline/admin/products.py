@@ -52,6 +52,7 @@ class BatchScoreAdmin(ReadOnlyAdmin):
 class AlertAdmin(ReadOnlyAdmin):
     """Alerts."""
 
+    next_command = "manage.py drift MODEL"
     list_display = ("title", "severity_badge", "state_badge", "times", "last", "delivered_at")
     list_filter = (("state", ChoicesDropdownFilter), ("severity", ChoicesDropdownFilter))
     search_fields = ("title", "key", "detail")

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+import mlsite.urls  # noqa: F401  (registers the pages)
 from features.ground.console import ReadOnlyAdmin
 from features.ground.roles import ADMIN, PROMOTER, ROLES
 from models_store.models import ModelVersion
