@@ -11,6 +11,9 @@ from rest_framework import serializers
 from features.adapters.read_options import ReadOptions
 from features.ground.errors import DomainError
 from features.models import DatasetVersion
+from pipeline.actions.train_request import TrainRequest, planned
+from pipeline.core.training_errors import InvalidTrainingRequestError
+from pipeline.core.training_plan import CALIBRATIONS, MAX_FOLDS, MAX_SEED, MAX_TRIALS, SPLITS
 from pipeline.models import Run
 
 NAME = r"^[\w-]{1,100}\Z"
@@ -58,9 +61,17 @@ class TrainParams(Strict):
     views = names()
     estimator = serializers.RegexField(NAME, required=False)
     params = serializers.DictField(child=serializers.JSONField(allow_null=True), required=False)
-    split = serializers.ChoiceField(choices=("time", "random"), required=False)
+    class_weight = serializers.JSONField(required=False, help_text='"balanced", or a weight for each label.')
+    calibrate = serializers.ChoiceField(choices=CALIBRATIONS, required=False)
+    threshold_goal = serializers.CharField(max_length=60, required=False)
+    tune = serializers.IntegerField(min_value=2, max_value=MAX_TRIALS, required=False)
+    split = serializers.ChoiceField(choices=SPLITS, required=False)
+    group = serializers.RegexField(COLUMN, required=False)
+    cv = serializers.IntegerField(min_value=2, max_value=MAX_FOLDS, required=False)
     test_size = serializers.FloatField(min_value=0.01, max_value=0.9, required=False)
-    seed = serializers.IntegerField(min_value=0, max_value=2**32 - 1, required=False)
+    seed = serializers.IntegerField(min_value=0, max_value=MAX_SEED, required=False)
+    importance = serializers.BooleanField(required=False)
+    check_reproducible = serializers.BooleanField(required=False)
     slices = names(COLUMN)
     accept = serializers.ListField(child=serializers.RegexField(FINDING), max_length=50, required=False)
     reason = serializers.CharField(max_length=500, required=False)
@@ -74,6 +85,11 @@ class TrainParams(Strict):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("dataset" in attrs) == ("snapshot_id" in attrs):
             raise serializers.ValidationError({"dataset": "give exactly one of dataset and snapshot_id"})
+        try:
+            planned(TrainRequest(**attrs))
+        except InvalidTrainingRequestError as error:
+            field = error.fields.get("field", "params")
+            raise serializers.ValidationError({field: error.message}) from error
         return attrs
 
 
