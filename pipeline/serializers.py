@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from features.ground.errors import DomainError
 from features.models import DatasetVersion
 from pipeline.actions.train_request import TrainRequest, planned
 from pipeline.core.training_errors import InvalidTrainingRequestError
-from pipeline.core.training_plan import CALIBRATIONS, MAX_FOLDS, MAX_SEED, MAX_TRIALS, SPLITS
+from pipeline.core.training_plan import CALIBRATIONS, MAX_SEED, SPLITS
 from pipeline.models import Run
 
 NAME = r"^[\w-]{1,100}\Z"
@@ -45,6 +46,12 @@ def names(pattern: str = NAME, most: int = 50) -> serializers.ListField:
     return serializers.ListField(child=serializers.RegexField(pattern), max_length=most, default=list)
 
 
+def choice(allowed: Sequence[str]) -> serializers.ChoiceField:
+    """Return a field for one of some words, whose refusal names them."""
+    text = f"must be one of {', '.join(allowed)}, got {{input}}"
+    return serializers.ChoiceField(choices=allowed, required=False, error_messages={"invalid_choice": text})
+
+
 def _plain(value: Any) -> bool:
     if isinstance(value, str):
         return bool(TEXT.match(value))
@@ -62,12 +69,12 @@ class TrainParams(Strict):
     estimator = serializers.RegexField(NAME, required=False)
     params = serializers.DictField(child=serializers.JSONField(allow_null=True), required=False)
     class_weight = serializers.JSONField(required=False, help_text='"balanced", or a weight for each label.')
-    calibrate = serializers.ChoiceField(choices=CALIBRATIONS, required=False)
+    calibrate = choice(CALIBRATIONS)
     threshold_goal = serializers.CharField(max_length=60, required=False)
-    tune = serializers.IntegerField(min_value=2, max_value=MAX_TRIALS, required=False)
-    split = serializers.ChoiceField(choices=SPLITS, required=False)
+    tune = serializers.IntegerField(required=False)
+    split = choice(SPLITS)
     group = serializers.RegexField(COLUMN, required=False)
-    cv = serializers.IntegerField(min_value=2, max_value=MAX_FOLDS, required=False)
+    cv = serializers.IntegerField(required=False)
     test_size = serializers.FloatField(min_value=0.01, max_value=0.9, required=False)
     seed = serializers.IntegerField(min_value=0, max_value=MAX_SEED, required=False)
     importance = serializers.BooleanField(required=False)

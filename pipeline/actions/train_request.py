@@ -1,7 +1,7 @@
 """What may be asked of a training, and whether it can be done at all; no training library is loaded for it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.conf import settings
@@ -85,24 +85,7 @@ def planned(request: TrainRequest) -> TrainingPlan:
         raise InvalidTrainingRequestError("train on either a dataset or a snapshot: give one of the two")
     if request.views and not request.dataset:
         raise InvalidTrainingRequestError("a snapshot already holds its views' features; give views with a dataset")
-    task = RegisteredModel.objects.filter(name=request.model).values_list("task", flat=True).first()
-    plan = TrainingPlan(
-        target=request.target,
-        estimator=request.estimator,
-        params=request.params,
-        split=request.split,
-        group=request.group,
-        test_size=request.test_size,
-        seed=request.seed,
-        cv=request.cv,
-        slices=request.slices,
-        class_weight=request.class_weight,
-        calibrate=request.calibrate,
-        threshold_goal=request.threshold_goal,
-        tune=request.tune,
-        importance=request.importance,
-        task=task or "",
-    )
+    plan = _plan(request)
     plan.check()
     own = [pair.partition("=")[0] for pair in settings.CONFIG.training.estimators]
     known_estimator(request.estimator, [*ESTIMATORS, *own])
@@ -113,6 +96,12 @@ def planned(request: TrainRequest) -> TrainingPlan:
     if request.split == "group":
         group_name(columns, target, request.group)
     return plan
+
+
+def _plan(request: TrainRequest) -> TrainingPlan:
+    task = RegisteredModel.objects.filter(name=request.model).values_list("task", flat=True).first()
+    asked = {part.name: getattr(request, part.name) for part in fields(TrainingPlan) if part.name != "task"}
+    return TrainingPlan(**asked, task=task or "")
 
 
 def training_snapshot(number: int | None) -> FeatureSnapshot:

@@ -105,17 +105,11 @@ def train_on(
     report(20, "splitting")
     total, rows = table.num_rows, training_rows(table, columns, plan, entry)
     del table  # as large as the frame, and not needed again
-    if plan.tune:
-        report(22, f"trying {plan.tune} settings of {entry.name}")
-    params, search = tuned(entry, plan, rows)
+    params, search = tuned(entry, plan, rows, report)
     report(30, f"fitting {entry.name} on {len(rows.split.train)} rows")
     model = fit_model(entry, plan, rows, rows.split.train, params=params)
-    if plan.cv:
-        report(50, f"fitting {plan.cv} folds")
-    aside = {
-        "cross_validation": cross_validated(entry, plan, rows, params),
-        "importance": importance(entry, plan, rows, model, params),
-    }
+    folds = cross_validated(entry, plan, rows, params)
+    aside = {"cross_validation": folds, "importance": importance(entry, plan, rows, model, params)}
     report(65, "fitting the linear baseline")
     held = judge(model, rows, rows.split.test)
     linear = _linear(entry, plan, rows, model, held)

@@ -8,7 +8,13 @@ from sklearn.pipeline import Pipeline
 from features.ground.errors import bounded
 from pipeline.core.estimators import ESTIMATORS, Estimator, Task
 from pipeline.core.preprocessing import Features, preprocessor
-from pipeline.core.training_errors import InvalidParamError, TaskMismatchError, TooManyRowsError
+from pipeline.core.training_errors import (
+    InvalidParamError,
+    InvalidTrainingRequestError,
+    TaskMismatchError,
+    TooManyRowsError,
+)
+from pipeline.core.training_plan import TrainingPlan
 
 NARROW_WEIGHTS = 500
 # What a fit is given from elsewhere, or must not have.
@@ -58,18 +64,56 @@ def build(
     """
     _check_fit(entry, task, rows)
     model = entry.make[task]()
-    narrow = entry.narrow_defaults if weights <= NARROW_WEIGHTS else {}
-    known = model.get_params()
+    known, narrow = model.get_params(), entry.narrow_defaults if weights <= NARROW_WEIGHTS else {}
     chosen = {**entry.defaults, **narrow, **_checked(entry, known, params)}
     if entry.row_samples is not None and rows > entry.row_samples and chosen.get("bootstrap"):
         chosen.setdefault("max_samples", entry.row_samples)
-    managed = {"random_state": seed, "n_jobs": -1 if entry.row_samples else None}
-    chosen |= {name: value for name, value in managed.items() if name in known and value is not None}
-    if class_weight:
-        chosen["class_weight"] = _weighable(entry, task, known, class_weight)
-    model.set_params(**chosen)
+    weighed = _weighable(entry, task, known, class_weight) if class_weight else {}
+    model.set_params(**(chosen | weighed | _managed(entry, known, seed)))
     prepare = preprocessor(features, scales=entry.scales, imputes=entry.imputes, one_hot=entry.one_hot)
     return Pipeline([("prepare", prepare), ("model", model)])
+
+
+def class_weights(plan: TrainingPlan, classes: list[Any]) -> str | dict[Any, float]:
+    """Return how much a row of each class counts.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+        What was asked for, labels as text.
+    classes : list
+        The labels there are.
+
+    Returns
+    -------
+    str or dict of label to float
+        A weight for each class, `balanced`, or nothing.
+
+    Raises
+    ------
+    InvalidTrainingRequestError
+        If a label isn't there.
+    """
+    if isinstance(plan.class_weight, str):
+        return plan.class_weight
+    # As JSON spells them, or as Python does.
+    by_name = {str(label): label for label in classes} | {
+        str(label).lower(): label for label in classes if isinstance(label, bool)
+    }
+    for name in plan.class_weight:
+        if name not in by_name:
+            raise InvalidTrainingRequestError(
+                f"class_weight names {bounded(name)}, which is no label of the training rows; "
+                f"allowed: {bounded(', '.join(str(label) for label in classes), 300)}",
+                field="class_weight",
+            )
+    given = {by_name[name]: float(weight) for name, weight in plan.class_weight.items()}
+    return {label: given.get(label, 1.0) for label in classes}
+
+
+def _managed(entry: Estimator, known: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    managed = {"random_state": seed, "n_jobs": -1 if entry.row_samples else None}
+    return {name: value for name, value in managed.items() if name in known and value is not None}
 
 
 def _check_fit(entry: Estimator, task: Task, rows: int) -> None:
@@ -98,7 +142,7 @@ def _checked(entry: Estimator, known: Mapping[str, Any], params: Mapping[str, An
     return dict(params)
 
 
-def _weighable(entry: Estimator, task: Task, known: Mapping[str, Any], asked: ClassWeight) -> Any:
+def _weighable(entry: Estimator, task: Task, known: Mapping[str, Any], asked: ClassWeight) -> dict[str, Any]:
     if task != "classification" or "class_weight" not in known:
         able = [
             other.name
@@ -109,4 +153,4 @@ def _weighable(entry: Estimator, task: Task, known: Mapping[str, Any], asked: Cl
             f"{entry.name} for {task} takes no class weights; these do, for classification: {', '.join(able)}",
             param="class_weight",
         )
-    return asked if isinstance(asked, str) else dict(asked)
+    return {"class_weight": asked if isinstance(asked, str) else dict(asked)}

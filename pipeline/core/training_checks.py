@@ -1,5 +1,6 @@
 """What else is learnt of a model from its training rows: folds, and what it looks at."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from pipeline.core import metrics
 from pipeline.core.estimators import Estimator, Task
+from pipeline.core.metrics import FloatArray
 from pipeline.core.training_fit import answers
 from pipeline.core.training_model import FittedModel, fit_model, judge, known_classes, measured
 from pipeline.core.training_plan import TrainingPlan
@@ -101,20 +103,18 @@ def importance(
         n_repeats=repeats,
         random_state=plan.seed,
     )
-    order = np.argsort(-found.importances_mean, kind="stable")
     return {
         "metric": "log_loss" if rows.task == "classification" else "rmse",
         "part": "validation",
         "rows": len(chosen),
         "repeats": repeats,
-        "features": {
-            rows.features.names[at]: {
-                "mean": float(found.importances_mean[at]),
-                "sd": float(found.importances_std[at]),
-            }
-            for at in order.tolist()
-        },
+        "features": _by_mean(rows.features.names, found.importances_mean, found.importances_std),
     }
+
+
+def _by_mean(names: Sequence[str], mean: FloatArray, sd: FloatArray) -> dict[str, dict[str, float]]:
+    order = np.argsort(-mean, kind="stable")
+    return {names[at]: {"mean": float(mean[at]), "sd": float(sd[at])} for at in order.tolist()}
 
 
 def _scorer(task: Task) -> Any:

@@ -80,8 +80,8 @@ def labelled_rows(
     described = {column["name"]: column for column in columns}
     wanted = [name for name, column in described.items() if column["role"] in NEEDED_ROLES or name in (target, *keep)]
     present = _present(table[target])
-    labelled = table.select(wanted).filter(present)
-    if not labelled.num_rows:
+    labelled, places = table.select(wanted).filter(present), np.flatnonzero(present.to_numpy())
+    if not len(places):
         raise NoRowsError(f"the target {target} has no value in any of {table.num_rows} rows", target=target)
     values, task = _target(labelled[target], described[target]["dtype"], target, estimator)
     frame = pd.DataFrame(
@@ -93,11 +93,7 @@ def labelled_rows(
         index=range(labelled.num_rows),
     )
     return LabelledRows(
-        frame=frame,
-        target=values,
-        task=task,
-        positions=np.flatnonzero(present.to_numpy()),
-        unlabelled=table.num_rows - labelled.num_rows,
+        frame=frame, target=values, task=task, positions=places, unlabelled=table.num_rows - len(places)
     )
 
 

@@ -14,7 +14,7 @@ from pipeline.core.evaluation import Metrics, classification_metrics, regression
 from pipeline.core.metrics import FloatArray
 from pipeline.core.splits import IndexArray
 from pipeline.core.thresholds import Threshold, choose_threshold
-from pipeline.core.training_build import build
+from pipeline.core.training_build import build, class_weights
 from pipeline.core.training_errors import EmptySplitError, InvalidTrainingRequestError, SingleClassError
 from pipeline.core.training_fit import answers, fit, linear_weights
 from pipeline.core.training_plan import TrainingPlan
@@ -35,10 +35,10 @@ class FittedModel:
         Positions of the rows it learnt from, and of those it was adjusted by; the second may be empty.
     calibration : str
         How its probabilities were calibrated; empty if they were not.
-    threshold : Threshold or None
-        From which probability on it says the second class.
     notes : list of str
         What scikit-learn warned of.
+    threshold : Threshold or None
+        From which probability on it says the second class.
     """
 
     pipeline: Pipeline
@@ -46,8 +46,8 @@ class FittedModel:
     learnt: IndexArray
     validation: IndexArray
     calibration: str
-    threshold: Threshold | None
     notes: list[str]
+    threshold: Threshold | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +83,7 @@ def fit_model(
     rows : TrainingRows
         All rows.
     where : ndarray of int
-        Positions of those that may be looked at; where a validation part is needed, it is cut from them by the
-        training's own rule.
+        Positions of those that may be looked at; a validation part, if needed, is cut from them by the same rule.
     params : mapping
         Parameters of the estimator.
 
@@ -106,7 +105,29 @@ def fit_model(
         learnt, validation = cut.train, cut.test
     classes = _classes(rows, learnt)
     validation, _ = known_classes(rows, validation, classes)
-    pipeline = build(
+    pipeline, notes = fit(
+        _unfitted(entry, plan, rows, learnt, classes, params),
+        rows.frame.iloc[learnt],
+        rows.target[learnt],
+        with_params=bool(params),
+        calibration=calibration,
+        aside=(rows.frame.iloc[validation], rows.target[validation]),
+    )
+    fitted = FittedModel(
+        pipeline=pipeline, classes=classes, learnt=learnt, validation=validation, calibration=calibration, notes=notes
+    )
+    return _with_threshold(fitted, plan, rows)
+
+
+def _unfitted(
+    entry: Estimator,
+    plan: TrainingPlan,
+    rows: TrainingRows,
+    learnt: IndexArray,
+    classes: list[Any],
+    params: Mapping[str, Any],
+) -> Pipeline:
+    return build(
         entry,
         rows.task,
         rows.features,
@@ -116,24 +137,6 @@ def fit_model(
         weights=linear_weights(rows.frame.iloc[learnt], rows.features, len(classes)),
         class_weight=class_weights(plan, classes),
     )
-    pipeline, notes = fit(
-        pipeline,
-        rows.frame.iloc[learnt],
-        rows.target[learnt],
-        with_params=bool(params),
-        calibration=calibration,
-        aside=(rows.frame.iloc[validation], rows.target[validation]),
-    )
-    fitted = FittedModel(
-        pipeline=pipeline,
-        classes=classes,
-        learnt=learnt,
-        validation=validation,
-        calibration=calibration,
-        threshold=None,
-        notes=notes,
-    )
-    return _with_threshold(fitted, plan, rows)
 
 
 def judge(model: FittedModel, rows: TrainingRows, where: IndexArray) -> Judged:
@@ -235,43 +238,6 @@ def _check_task(plan: TrainingPlan, rows: TrainingRows) -> None:
             raise InvalidTrainingRequestError(
                 f"{name} is for a classification, and {rows.name} needs a regression", field=name
             )
-
-
-def class_weights(plan: TrainingPlan, classes: list[Any]) -> str | dict[Any, float]:
-    """Return how much a row of each class counts.
-
-    Parameters
-    ----------
-    plan : TrainingPlan
-        What was asked for, labels as text.
-    classes : list
-        The labels there are.
-
-    Returns
-    -------
-    str or dict of label to float
-        A weight for each class, `balanced`, or nothing.
-
-    Raises
-    ------
-    InvalidTrainingRequestError
-        If a label isn't there.
-    """
-    if isinstance(plan.class_weight, str):
-        return plan.class_weight
-    # As JSON spells them, or as Python does.
-    by_name = {str(label): label for label in classes} | {
-        str(label).lower(): label for label in classes if isinstance(label, bool)
-    }
-    for name in plan.class_weight:
-        if name not in by_name:
-            raise InvalidTrainingRequestError(
-                f"class_weight names {bounded(name)}, which is no label of the training rows; "
-                f"allowed: {bounded(', '.join(str(label) for label in classes), 300)}",
-                field="class_weight",
-            )
-    given = {by_name[name]: float(weight) for name, weight in plan.class_weight.items()}
-    return {label: given.get(label, 1.0) for label in classes}
 
 
 def _with_threshold(model: FittedModel, plan: TrainingPlan, rows: TrainingRows) -> FittedModel:

@@ -1,6 +1,7 @@
 """Look for good parameters of an estimator on training rows."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ from sklearn.model_selection import HalvingRandomSearchCV
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from features.ground.progress import Report
 from pipeline.core import metrics
 from pipeline.core.estimators import Choice, Estimator, Range
-from pipeline.core.training_build import build
+from pipeline.core.training_build import build, class_weights
 from pipeline.core.training_errors import FitRefusedError, InvalidTrainingRequestError
 from pipeline.core.training_fit import answers, linear_weights, on_one_thread, threads_for
-from pipeline.core.training_model import class_weights
 from pipeline.core.training_plan import TrainingPlan
 from pipeline.core.training_rows import TrainingRows
 
@@ -25,7 +26,9 @@ FACTOR = 3
 PREFIX = "model__"
 
 
-def tuned(entry: Estimator, plan: TrainingPlan, rows: TrainingRows) -> tuple[dict[str, Any], dict[str, Any]]:
+def tuned(
+    entry: Estimator, plan: TrainingPlan, rows: TrainingRows, report: Report
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return parameters to train with, and the search that found them.
 
     Settings drawn at random are tried on few rows first; the best third goes on to three times as many, until all
@@ -40,6 +43,8 @@ def tuned(entry: Estimator, plan: TrainingPlan, rows: TrainingRows) -> tuple[dic
         `tune` is how many settings to try; what `params` sets stays as it is.
     rows : TrainingRows
         All rows; the test part is not looked at.
+    report : Report
+        Told what it does.
 
     Returns
     -------
@@ -62,6 +67,17 @@ def tuned(entry: Estimator, plan: TrainingPlan, rows: TrainingRows) -> tuple[dic
             "them all",
             field="tune",
         )
+    report(22, f"trying {plan.tune} settings of {entry.name}")
+    trials, best = _searched(entry, plan, rows, space)
+    judged_on = f"{plan.cv} folds" if plan.cv else "validation"
+    about = {"method": "successive halving", "metric": _metric(entry, rows), "asked": plan.tune}
+    record = about | {"judged_on": judged_on, "best": best, "trials": trials}
+    return {**plan.params, **best["params"]}, record
+
+
+def _searched(
+    entry: Estimator, plan: TrainingPlan, rows: TrainingRows, space: Mapping[str, Choice | Range]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     train = rows.split.train
     cuts = rows.rule.folds(train, plan.cv) if plan.cv else [rows.rule.cut(train)]
     search = HalvingRandomSearchCV(
@@ -87,15 +103,7 @@ def tuned(entry: Estimator, plan: TrainingPlan, rows: TrainingRows) -> tuple[dic
     best = trials[int(search.best_index_)]
     if best["score"] is None:
         raise FitRefusedError(f"no setting of {entry.name} could be trained on these rows")
-    record = {
-        "method": "successive halving",
-        "metric": _metric(entry, rows),
-        "asked": plan.tune,
-        "judged_on": f"{plan.cv} folds" if plan.cv else "validation",
-        "best": best,
-        "trials": trials,
-    }
-    return {**plan.params, **best["params"]}, record
+    return trials, best
 
 
 def _pipeline(entry: Estimator, plan: TrainingPlan, rows: TrainingRows) -> Pipeline:
