@@ -17,6 +17,7 @@ from mlsite.serving import pending_migrations
 from models_store.adapters.keys import sign, trusted_keys, verify
 from models_store.errors import NoSigningKeyError
 from pipeline.adapters.clock import database_now
+from pipeline.adapters.own_estimators import own_estimators
 
 MAX_CLOCK_SKEW_S = 5
 MB = 1024 * 1024
@@ -77,6 +78,11 @@ def check_keys() -> str:
     return f"signs and verifies, {len(trusted)} keys trusted"
 
 
+def check_estimators() -> str:
+    """Make each estimator the project registers itself."""
+    return f"{len(own_estimators())} of the project's own, all can be made"
+
+
 def check_clock() -> str:
     """Compare this machine's clock with the database's, which leases are counted by."""
     skew = abs((datetime.now(UTC) - database_now()).total_seconds())
@@ -115,6 +121,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "storage": check_space,
     "tables": check_all_tables,
     "keys": check_keys,
+    "estimators": check_estimators,
     "clock": check_clock,
     "versions": check_versions,
 }

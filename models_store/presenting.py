@@ -1,7 +1,9 @@
 """Models and versions as the JSON objects every edge answers with."""
 
+from dataclasses import asdict
 from typing import Any
 
+from models_store.core.experiments import Experiment, Trained, side_by_side
 from models_store.models import GateResult, ModelVersion, PromotionRequest, RegisteredModel, Waiver
 
 
@@ -58,6 +60,32 @@ def version_detail(version: ModelVersion) -> dict[str, Any]:
         },
         "schema": {"inputs": version.input_schema, "outputs": version.output_schema},
         "signature": {"key_id": version.key_id, "value": version.signature, "size_bytes": version.size_bytes},
+    }
+
+
+def experiments(model: RegisteredModel, last: int = 50) -> list[Experiment]:
+    """Return a model's newest versions side by side, the newest first."""
+    return side_by_side(
+        [
+            Trained(
+                version=version.number,
+                stage=str(version.stage),
+                estimator=version.estimator,
+                params=version.params,
+                metrics=version.metrics,
+                snapshot=version.snapshot_id,
+            )
+            for version in model.versions.order_by("-number")[:last]
+        ]
+    )
+
+
+def experiments_detail(model: RegisteredModel, last: int = 50) -> dict[str, Any]:
+    """Return the same as every edge answers it."""
+    return {
+        "model": model.name,
+        "primary_metric": model.primary_metric,
+        "experiments": [asdict(one) for one in experiments(model, last)],
     }
 
 

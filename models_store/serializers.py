@@ -8,7 +8,7 @@ from models_store.core.card import WRITTEN
 from models_store.core.lifecycle import TARGETS
 from models_store.core.reasons import MAX_REASON
 from models_store.models import ModelVersion, PromotionRequest, RegisteredModel
-from models_store.presenting import model_summary, request_summary, version_detail, version_summary
+from models_store.presenting import experiments_detail, model_summary, request_summary, version_detail, version_summary
 
 
 class ModelSerializer(serializers.Serializer[RegisteredModel]):
@@ -54,6 +54,30 @@ class ModelDetailSerializer(ModelSerializer):
         newest = instance.versions.order_by("-number")[:50]
         versions = [version_summary(version) for version in newest]
         return {**model_summary(instance), "policy": instance.policy, "versions": versions}
+
+
+class ExperimentSerializer(serializers.Serializer[Any]):
+    """One version beside others."""
+
+    version = serializers.IntegerField()
+    stage = serializers.CharField()
+    estimator = serializers.CharField()
+    params = serializers.DictField(help_text="Those in which the versions differ.")
+    metrics = serializers.DictField(help_text="Of the test part.")
+    intervals = serializers.DictField(help_text="The middle 95 % of each metric.")
+    snapshot = serializers.IntegerField(allow_null=True)
+    test_rows = serializers.CharField(help_text="Equal for versions that were tested on the same rows.")
+
+
+class ExperimentsSerializer(serializers.Serializer[RegisteredModel]):
+    """A model's versions side by side, the newest first."""
+
+    model = serializers.CharField()
+    primary_metric = serializers.CharField()
+    experiments = ExperimentSerializer(many=True)
+
+    def to_representation(self, instance: RegisteredModel) -> dict[str, Any]:
+        return experiments_detail(instance)
 
 
 class VersionDetailSerializer(VersionSerializer):

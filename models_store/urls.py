@@ -8,6 +8,7 @@ urlpatterns = [
     path("models", views.ModelList.as_view(), name="models"),
     path("models/<str:name>", views.ModelDetail.as_view(), name="model"),
     path("models/<str:name>/card", views.EditCard.as_view(), name="edit-card"),
+    path("models/<str:name>/experiments", views.Experiments.as_view(), name="experiments"),
     path("models/<str:name>/versions", views.VersionList.as_view(), name="model-versions"),
     path("models/<str:name>/versions/<int:number>", views.VersionDetail.as_view(), name="model-version"),
     path("models/<str:name>/versions/<int:number>/card", views.VersionCard.as_view(), name="version-card"),

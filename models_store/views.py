@@ -39,6 +39,7 @@ from models_store.serializers import (
     CardSerializer,
     DrillSerializer,
     EditCardSerializer,
+    ExperimentsSerializer,
     ModelDetailSerializer,
     ModelSerializer,
     PromotionSerializer,
@@ -111,6 +112,18 @@ class VersionList(ListAPIView[ModelVersion]):
         versions = ModelVersion.objects.filter(model=model)
         stage = _choice(self.request, "stage", Stage.values)
         return versions.filter(stage=stage) if stage else versions
+
+
+class Experiments(APIView):
+    """Compare a model's versions."""
+
+    roles = READERS
+
+    @extend_schema(tags=["models"], responses=ExperimentsSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        """Compare a model's newest 50 versions: parameters in which they differ, metrics with intervals."""
+        model = RegisteredModel.objects.named(checked_name(name))
+        return Response(ExperimentsSerializer(model).data)
 
 
 class VersionDetail(APIView):

@@ -12,7 +12,8 @@ from features.ground.paths import var_path
 from models_store.models import ModelVersion
 from pipeline.actions.drift import report_drift
 from pipeline.actions.score import score
-from pipeline.actions.train import TrainRequest, train
+from pipeline.actions.train import train
+from pipeline.actions.train_request import TrainRequest
 from pipeline.adapters.dataset_file import write_dataset
 from pipeline.core.run_context import RunContext
 from pipeline.models import BatchScore, DriftReport

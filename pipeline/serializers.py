@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ from rest_framework import serializers
 from features.adapters.read_options import ReadOptions
 from features.ground.errors import DomainError
 from features.models import DatasetVersion
+from pipeline.actions.train_request import TrainRequest, planned
+from pipeline.core.training_errors import InvalidTrainingRequestError
+from pipeline.core.training_plan import CALIBRATIONS, MAX_SEED, SPLITS
 from pipeline.models import Run
 
 NAME = r"^[\w-]{1,100}\Z"
@@ -42,6 +46,12 @@ def names(pattern: str = NAME, most: int = 50) -> serializers.ListField:
     return serializers.ListField(child=serializers.RegexField(pattern), max_length=most, default=list)
 
 
+def choice(allowed: Sequence[str]) -> serializers.ChoiceField:
+    """Return a field for one of some words, whose refusal names them."""
+    text = f"must be one of {', '.join(allowed)}, got {{input}}"
+    return serializers.ChoiceField(choices=allowed, required=False, error_messages={"invalid_choice": text})
+
+
 def _plain(value: Any) -> bool:
     if isinstance(value, str):
         return bool(TEXT.match(value))
@@ -58,9 +68,17 @@ class TrainParams(Strict):
     views = names()
     estimator = serializers.RegexField(NAME, required=False)
     params = serializers.DictField(child=serializers.JSONField(allow_null=True), required=False)
-    split = serializers.ChoiceField(choices=("time", "random"), required=False)
+    class_weight = serializers.JSONField(required=False, help_text='"balanced", or a weight for each label.')
+    calibrate = choice(CALIBRATIONS)
+    threshold_goal = serializers.CharField(max_length=60, required=False)
+    tune = serializers.IntegerField(required=False)
+    split = choice(SPLITS)
+    group = serializers.RegexField(COLUMN, required=False)
+    cv = serializers.IntegerField(required=False)
     test_size = serializers.FloatField(min_value=0.01, max_value=0.9, required=False)
-    seed = serializers.IntegerField(min_value=0, max_value=2**32 - 1, required=False)
+    seed = serializers.IntegerField(min_value=0, max_value=MAX_SEED, required=False)
+    importance = serializers.BooleanField(required=False)
+    check_reproducible = serializers.BooleanField(required=False)
     slices = names(COLUMN)
     accept = serializers.ListField(child=serializers.RegexField(FINDING), max_length=50, required=False)
     reason = serializers.CharField(max_length=500, required=False)
@@ -74,6 +92,11 @@ class TrainParams(Strict):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("dataset" in attrs) == ("snapshot_id" in attrs):
             raise serializers.ValidationError({"dataset": "give exactly one of dataset and snapshot_id"})
+        try:
+            planned(TrainRequest(**attrs))
+        except InvalidTrainingRequestError as error:
+            field = error.fields.get("field", "params")
+            raise serializers.ValidationError({field: error.message}) from error
         return attrs
 
 

@@ -48,6 +48,19 @@ def _targets(pairs: list[str]) -> list[str]:
     return pairs
 
 
+def _pairs(value: Any) -> Any:
+    """Accept a mapping beside `name=value` pairs."""
+    return [f"{name}={text}" for name, text in value.items()] if isinstance(value, dict) else value
+
+
+def _factories(pairs: list[str]) -> list[str]:
+    """Accept `name=package.module:factory` pairs, each name once."""
+    names = [re.fullmatch(r"([a-z][a-z0-9_]{0,59})=[A-Za-z_][\w.]*:[A-Za-z_]\w*", pair) for pair in pairs]
+    if not all(names) or len({found[1] for found in names if found}) != len(pairs):
+        raise ValueError("must be NAME: package.module:factory, with names of a-z, 0-9 and _, each used once")
+    return pairs
+
+
 def _like(pattern: str, text: str) -> AfterValidator:
     """Accept an empty value or one of this pattern, never repeating what came."""
 
@@ -144,6 +157,10 @@ class JobsConfig(Section):
     sweep_seconds: float = Field(15, gt=0)
 
 
+class TrainingConfig(Section):
+    estimators: Annotated[Names, BeforeValidator(_pairs), AfterValidator(_factories)] = []
+
+
 class DriftConfig(Section):
     method: Literal["psi", "ks", "wasserstein", "jensenshannon"] = "psi"
     threshold: float = Field(0.2, gt=0)
@@ -238,6 +255,7 @@ class Config(Section):
     input_validation: InputValidationConfig = InputValidationConfig()
     prediction_log: PredictionLogConfig = PredictionLogConfig()
     jobs: JobsConfig = JobsConfig()
+    training: TrainingConfig = TrainingConfig()
     drift: DriftConfig = DriftConfig()
     streaming: StreamingConfig = StreamingConfig()
     alerts: AlertsConfig = AlertsConfig()

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 
 from features.ground.console import ReadOnlyAdmin, actor_of, answer, link, page_of
 from features.ground.panels import Panel
@@ -14,6 +17,7 @@ from models_store.actions.drill_rollback import drill_rollback
 from models_store.actions.edit_card import edit_card
 from models_store.actions.rollback import rollback
 from models_store.admin.card import CardForm
+from models_store.admin.experiments import experiments_panels
 from models_store.admin.forms import DrillForm, RollbackForm
 from models_store.admin.pages import model_panels
 from models_store.models import RegisteredModel, Stage
@@ -36,6 +40,25 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     def panels(self, obj: RegisteredModel, request: HttpRequest) -> Sequence[Panel]:
         """Show what serves, the versions and the policy."""
         return model_panels(obj)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of experiments."""
+        view = self.admin_site.admin_view(self.experiments)
+        own = path("<int:object_id>/experiments/", view, name="models_store_registeredmodel_experiments")
+        return [own, *super().get_urls()]
+
+    def experiments(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Show the versions side by side."""
+        model = get_object_or_404(RegisteredModel, pk=object_id)
+        if not self.has_view_permission(request, model):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{model.name}: experiments",
+            "back": (page_of(model), model.name),
+            "panels": experiments_panels(model),
+        }
+        return TemplateResponse(request, "console/page.html", context)
 
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may change what serves."""

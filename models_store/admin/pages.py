@@ -13,9 +13,10 @@ from features.ground.panels import Facts, Panel, Table
 from features.ground.unfold import badge
 from models_store.adapters.artefacts import read_artefact
 from models_store.admin.card import card_facts
+from models_store.admin.drawings import measured_panels
+from models_store.admin.experiments import experiments_page
 from models_store.admin.inputs import inputs_table, sample_request
 from models_store.admin.panels import (
-    calibration_chart,
     gates_table,
     metric,
     metrics_table,
@@ -35,15 +36,14 @@ MAX_CHECKED_BYTES = 64 * 2**20
 def version_panels(version: ModelVersion, site: str) -> list[Panel]:
     """Return a version's page, what matters first at the top."""
     state, sample = checked_artefact(version)
-    calibration = version.metrics.get("calibration")
-    beside = (calibration_chart(version),) if calibration else ()
+    drawn = measured_panels(version)
     return [
         summary(version),
         metrics_table(version),
         gates_table(version),
         *waivers_tables(Waiver.objects.filter(request__version=version).select_related("request__version__model")),
-        *beside,
-        audit_table([str(version)], wide=not calibration),
+        *drawn,
+        audit_table([str(version)], wide=len(drawn) % 2 == 0),
         *slice_tables(version),
         card_facts(version),
         *drawn_lineage(version),
@@ -69,6 +69,7 @@ def model_panels(model: RegisteredModel) -> list[Panel]:
         ("Primary metric", model.primary_metric),
         ("Owner", model.owner or "–"),
         ("Generation", model.generation),
+        ("Experiments", anchor(experiments_page(model), "versions side by side")),
     ]
     names = [model.name, *(str(version) for version in versions)]
     return [
@@ -124,7 +125,9 @@ def waivers_tables(waivers: Iterable[Waiver]) -> list[Table]:
 
 def params_table(version: ModelVersion) -> Table:
     """Return the parameters it was trained with."""
-    rows = [(mono(name), plain(value)) for name, value in flattened(version.params)]
+    # A search has a table of its own.
+    kept = {name: value for name, value in version.params.items() if name != "search"}
+    rows = [(mono(name), plain(value)) for name, value in flattened(kept)]
     return Table(title="Parameters", headers=("Name", "Value"), rows=rows, empty="None recorded.", wide=True)
 
 

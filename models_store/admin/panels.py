@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from features.ground.console import ago, number
-from features.ground.panels import Chart, Facts, Table
+from features.ground.errors import bounded
+from features.ground.panels import Facts, Table
 from features.ground.unfold import badge
+from models_store.admin.drawings import interval
 from models_store.models import GateResult, ModelVersion, Stage
 
 STAGE_KINDS = {
@@ -70,6 +72,7 @@ def summary(version: ModelVersion) -> Facts:
             (spaced(primary), compared(version, primary)),
             ("Estimator", version.estimator),
             ("Served by", engine),
+            *([("Threshold", threshold_said(version))] if version.output_schema.get("threshold") else []),
             ("In this stage since", ago(version.stage_changed_at)),
             ("Made", ago(version.created_at)),
             ("By", version.actor),
@@ -78,11 +81,24 @@ def summary(version: ModelVersion) -> Facts:
     )
 
 
+def threshold_said(version: ModelVersion) -> str:
+    """Return from which probability on a row gets the second label, and what that was chosen for."""
+    goal = (version.params.get("threshold") or {}).get("goal")
+    said = f"{bounded(version.output_schema['classes'][1], 60)} from {number(version.output_schema['threshold'])} on"
+    return f"{said}, chosen for {goal}" if goal else said
+
+
 def metrics_table(version: ModelVersion) -> Table:
     """Return every metric beside the baselines'."""
     names = list(dict.fromkeys(name for part, _ in PARTS for name in (version.metrics.get(part) or {})))
+    within = (version.metrics.get("intervals") or {}).get("test") or {}
     rows = [
-        (f"{name.replace('_', ' ')} {'↑' if name in HIGHER_IS_BETTER else '↓'}", *cells(version, name))
+        (
+            f"{name.replace('_', ' ')} {'↑' if name in HIGHER_IS_BETTER else '↓'}",
+            number(metric(version, name)),
+            interval(within.get(name)),
+            *cells(version, name)[1:],
+        )
         for name in names
     ]
     counts = version.metrics.get("rows")
@@ -91,7 +107,7 @@ def metrics_table(version: ModelVersion) -> Table:
     return Table(
         title="Metrics",
         note=f"Rows: {note}." if note else "",
-        headers=("Metric", *(label for _, label in PARTS)),
+        headers=("Metric", PARTS[0][1], "95 % interval", *(label for _, label in PARTS[1:])),
         rows=rows,
         empty="None measured.",
     )
@@ -118,23 +134,6 @@ def gates_table(version: ModelVersion) -> Table:
     return Table(title="Gates", note=note, headers=("", "Gate", "Observed", "Threshold"), rows=rows, empty=empty)
 
 
-def calibration_chart(version: ModelVersion) -> Chart:
-    """Return predicted probability against what came true, beside the ideal."""
-    curve = version.metrics.get("calibration") or {}
-    predicted, observed = curve.get("predicted", []), curve.get("observed", [])
-    error = metric(version, "calibration_error")
-    return Chart(
-        title="Calibration",
-        note="When it says 30 %, does it come true 30 % of the time? On the dashed line it does.",
-        labels=[f"{value:.2f}" for value in predicted],
-        series={"observed": observed, "ideal": predicted},
-        dashed=("ideal",),
-        x_title="predicted probability",
-        y_title="observed share",
-        summary=f"Calibration error {number(error)}." if error is not None else "",
-    )
-
-
 def slice_tables(version: ModelVersion) -> list[Table]:
     """Return a table for each column whose slices were measured."""
     return [slice_table(version, column, slices) for column, slices in (version.metrics.get("slices") or {}).items()]
@@ -143,16 +142,27 @@ def slice_tables(version: ModelVersion) -> list[Table]:
 def slice_table(version: ModelVersion, column: str, slices: Sequence[dict[str, Any]]) -> Table:
     """Return the metrics of each value of a column: the one that decides, then a few more."""
     measured = dict.fromkeys(name for part in slices for name in part["metrics"])
-    names = sorted(measured, key=lambda name: name != version.model.primary_metric)[:SLICE_METRICS]
+    names = sorted(measured, key=lambda name: name != version.model.primary_metric)[:SLICE_METRICS] or [
+        version.model.primary_metric
+    ]
     rows = [
         (
             str(part.get("value")),
             number(part.get("rows")),
-            *(number(part.get("metrics", {}).get(name)) for name in names),
+            *(number(part.get("metrics", {}).get(name)) for name in names[:1]),
+            interval((part.get("intervals") or {}).get(names[0])),
+            *(number(part.get("metrics", {}).get(name)) for name in names[1:]),
         )
         for part in slices
     ]
-    return Table(title=f"By {column}", headers=("Value", "Rows", *map(spaced, names)), rows=rows)
+    headers = ("Value", "Rows", *map(spaced, names[:1]), "95 % interval", *map(spaced, names[1:]))
+    return Table(
+        title=f"By {column}",
+        note="Groups of at least 50 test rows.",
+        headers=headers,
+        rows=rows,
+        empty="No group is large enough.",
+    )
 
 
 def spaced(name: str) -> str:

@@ -73,19 +73,19 @@ def checked_output_schema(output: Mapping[str, Any], task: str) -> dict[str, Any
     Parameters
     ----------
     output : mapping
-        `task`, and `classes` for a classifier.
+        `task`, `classes` for a classifier, and perhaps a `threshold` for one of two classes.
     task : str
         classification or regression.
 
     Returns
     -------
     dict
-        `task` and `classes` (empty for a regression).
+        `task` and `classes` (empty for a regression), and the threshold where there is one.
 
     Raises
     ------
     BadVersionError
-        If the task is unknown, differs, or a classifier has fewer than two classes.
+        If the task is unknown, differs, a classifier has fewer than two classes, or the threshold can't be one.
     """
     if task not in TASKS or output.get("task", task) != task:
         raise BadVersionError(
@@ -95,4 +95,11 @@ def checked_output_schema(output: Mapping[str, Any], task: str) -> dict[str, Any
     classes = list(output.get("classes") or ())
     if task == "classification" and len(classes) < 2:
         raise BadVersionError(f"a classifier has at least two classes, got {bounded(classes)}")
-    return {"task": task, "classes": classes if task == "classification" else []}
+    threshold = output.get("threshold")
+    if threshold is not None and not (len(classes) == 2 and isinstance(threshold, float) and 0 < threshold < 1):
+        raise BadVersionError(
+            f"a threshold is a number between 0 and 1, of a classifier of two classes; got {bounded(threshold)} for "
+            f"{len(classes)} classes"
+        )
+    plain = {"task": task, "classes": classes if task == "classification" else []}
+    return plain if threshold is None else plain | {"threshold": threshold}

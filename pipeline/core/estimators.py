@@ -15,17 +15,30 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
 
-from features.ground.errors import bounded
-from pipeline.core.preprocessing import Features, OneHot, preprocessor
-from pipeline.core.training_errors import InvalidParamError, TaskMismatchError, TooManyRowsError, UnknownEstimatorError
+from pipeline.core.preprocessing import OneHot
+from pipeline.core.training_plan import known_estimator
 
 Task = Literal["classification", "regression"]
-NARROW_WEIGHTS = 500
-DEFAULT = "hist_gradient_boosting"
-# What a fit is given from elsewhere, or must not have.
-MANAGED = frozenset({"random_state", "n_jobs", "verbose", "warm_start", "oob_score", "categorical_features"})
+Calibration = Literal["sigmoid", "isotonic"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """A parameter that is one of some values."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Range:
+    """A parameter between two numbers, both allowed; `log` spreads it evenly over its magnitude."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +61,10 @@ class Estimator:
         With more rows than this, each tree of a forest learns from a sample of this size.
     max_rows : int or None
         More training rows than this are refused.
+    search : dict of str to Choice or Range
+        Where to look for good parameters.
+    calibration : str
+        How its scores become probabilities, where it gives none of its own.
     """
 
     name: str
@@ -59,6 +76,8 @@ class Estimator:
     one_hot: OneHot | None = None
     row_samples: int | None = None
     max_rows: int | None = None
+    calibration: Calibration | None = None
+    search: Mapping[str, Choice | Range] = field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -66,6 +85,18 @@ class Estimator:
         return tuple(self.make)
 
 
+_STRENGTH = Range(low=1e-3, high=1e2, log=True)
+_TREES: dict[str, Choice | Range] = {
+    "min_samples_leaf": Choice(values=(1, 2, 5, 10, 20, 50)),
+    "max_features": Choice(values=("sqrt", 0.3, 0.5, 0.8, 1.0)),
+}
+_BOOSTED: dict[str, Choice | Range] = {
+    "learning_rate": Range(low=0.02, high=0.3, log=True),
+    "max_iter": Choice(values=(50, 100, 200)),
+    "max_leaf_nodes": Choice(values=(7, 15, 31, 63)),
+    "min_samples_leaf": Choice(values=(5, 10, 20, 50, 100)),
+    "l2_regularization": Range(low=1e-3, high=10, log=True),
+}
 _FOREST = {"n_estimators": 100, "min_samples_leaf": 5, "bootstrap": True}
 _BOOSTING = {"max_iter": 100, "early_stopping": False}
 _ALL = (
@@ -77,25 +108,45 @@ _ALL = (
         narrow_defaults={"solver": "newton-cholesky"},
         scales=True,
         one_hot="sparse",
+        search={"C": _STRENGTH},
     ),
-    Estimator(name="ridge", make={"regression": Ridge}, defaults={}, scales=True, one_hot="sparse"),
+    Estimator(
+        name="linear_svm",
+        make={"classification": LinearSVC},
+        defaults={"dual": "auto"},
+        scales=True,
+        one_hot="sparse",
+        calibration="sigmoid",
+        search={"C": _STRENGTH},
+    ),
+    Estimator(
+        name="ridge",
+        make={"regression": Ridge},
+        defaults={},
+        scales=True,
+        one_hot="sparse",
+        search={"alpha": Range(low=1e-3, high=1e3, log=True)},
+    ),
     Estimator(
         name="random_forest",
         make={"classification": RandomForestClassifier, "regression": RandomForestRegressor},
         defaults=_FOREST,
         row_samples=20_000,
+        search=_TREES,
     ),
     Estimator(
         name="extra_trees",
         make={"classification": ExtraTreesClassifier, "regression": ExtraTreesRegressor},
         defaults=_FOREST,
         row_samples=20_000,
+        search=_TREES,
     ),
     Estimator(
         name="hist_gradient_boosting",
         make={"classification": HistGradientBoostingClassifier, "regression": HistGradientBoostingRegressor},
         defaults=_BOOSTING,
         imputes=False,
+        search=_BOOSTED,
     ),
     Estimator(
         name="k_neighbors",
@@ -104,6 +155,7 @@ _ALL = (
         scales=True,
         one_hot="dense",
         max_rows=20_000,
+        search={"n_neighbors": Range(low=3, high=60, whole=True), "weights": Choice(values=("uniform", "distance"))},
     ),
     Estimator(
         name="dummy", make={"classification": DummyClassifier, "regression": DummyRegressor}, defaults={}, imputes=False
@@ -113,13 +165,15 @@ ESTIMATORS: dict[str, Estimator] = {entry.name: entry for entry in _ALL}
 LINEAR: dict[Task, str] = {"classification": "logistic_regression", "regression": "ridge"}
 
 
-def estimator_named(name: str) -> Estimator:
+def estimator_named(name: str, own: Mapping[str, Estimator] | None = None) -> Estimator:
     """Return the registered estimator of this name.
 
     Parameters
     ----------
     name : str
-        What the caller asked for; empty for the default.
+        What the caller asked for, `-` and `_` alike; empty for the default.
+    own : mapping of str to Estimator, optional
+        What the project registers beside the built-in ones.
 
     Returns
     -------
@@ -131,87 +185,5 @@ def estimator_named(name: str) -> Estimator:
     UnknownEstimatorError
         If there is none.
     """
-    entry = ESTIMATORS.get(name or DEFAULT)
-    if entry is None:
-        allowed = ", ".join(ESTIMATORS)
-        raise UnknownEstimatorError(
-            f"unknown estimator {bounded(name)}; allowed: {allowed}", estimator=name, allowed=list(ESTIMATORS)
-        )
-    return entry
-
-
-def build(
-    entry: Estimator,
-    task: Task,
-    features: Features,
-    *,
-    params: Mapping[str, Any],
-    seed: int,
-    rows: int,
-    weights: int,
-) -> Pipeline:
-    """Return the unfitted pipeline: preprocessing, then the model.
-
-    Parameters
-    ----------
-    entry : Estimator
-        The registered estimator.
-    task : {"classification", "regression"}
-        What it is to do.
-    features : Features
-        The columns it takes.
-    params : mapping
-        What the caller set of the estimator's parameters.
-    seed : int
-        Of the estimator.
-    rows, weights : int
-        Training rows to come, and how many weights a linear model of them would have.
-
-    Returns
-    -------
-    Pipeline
-        With the steps `prepare` and `model`.
-
-    Raises
-    ------
-    TaskMismatchError, TooManyRowsError, InvalidParamError
-        If the estimator does not do the task, is not made for so many rows, or has no such parameter.
-    """
-    _check_fit(entry, task, rows)
-    model = entry.make[task]()
-    narrow = entry.narrow_defaults if weights <= NARROW_WEIGHTS else {}
-    chosen = {**entry.defaults, **narrow, **_checked(entry, model, params)}
-    known = model.get_params()
-    if entry.row_samples is not None and rows > entry.row_samples and chosen.get("bootstrap"):
-        chosen.setdefault("max_samples", entry.row_samples)
-    managed = {"random_state": seed, "n_jobs": -1 if entry.row_samples else None}
-    chosen |= {name: value for name, value in managed.items() if name in known and value is not None}
-    model.set_params(**chosen)
-    prepare = preprocessor(features, scales=entry.scales, imputes=entry.imputes, one_hot=entry.one_hot)
-    return Pipeline([("prepare", prepare), ("model", model)])
-
-
-def _check_fit(entry: Estimator, task: Task, rows: int) -> None:
-    if task not in entry.make:
-        raise TaskMismatchError(
-            f"{entry.name} does {' and '.join(entry.tasks)}, and the target needs {task}; "
-            f"for that use {', '.join(other.name for other in _ALL if task in other.make)}",
-            estimator=entry.name,
-            task=task,
-        )
-    if entry.max_rows is not None and rows > entry.max_rows:
-        raise TooManyRowsError(
-            f"{entry.name} keeps all its rows and takes at most {entry.max_rows}, got {rows}", rows=rows
-        )
-
-
-def _checked(entry: Estimator, model: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    allowed = sorted(set(model.get_params()) - MANAGED)
-    for name in params:
-        if name not in allowed:
-            raise InvalidParamError(
-                f"{entry.name} has no parameter {bounded(name)} to set; allowed: {', '.join(allowed)}",
-                param=name,
-                allowed=allowed,
-            )
-    return dict(params)
+    known = ESTIMATORS | dict(own or {})
+    return known[known_estimator(name, known)]

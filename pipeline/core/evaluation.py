@@ -12,6 +12,7 @@ from pipeline.core import metrics, metrics_calibration
 from pipeline.core.metrics import CodeArray, FloatArray
 
 Metrics = dict[str, float]
+Mask = npt.NDArray[np.bool_]
 MIN_SLICE_ROWS = 50
 MAX_SLICES = 20
 QUARTILES = 4
@@ -29,14 +30,19 @@ class Slice:
         Test rows in it.
     metrics : dict of str to float
         As for the whole test part, where defined.
+    intervals : dict of str to list of two floats
+        How far each might have come out otherwise.
     """
 
     value: str
     rows: int
     metrics: Metrics
+    intervals: dict[str, list[float]]
 
 
-def classification_metrics(codes: CodeArray, probabilities: FloatArray) -> Metrics:
+def classification_metrics(
+    codes: CodeArray, probabilities: FloatArray, *, threshold: float | None = None, ranked: bool = True
+) -> Metrics:
     """Return the metrics of class probabilities.
 
     Parameters
@@ -45,20 +51,26 @@ def classification_metrics(codes: CodeArray, probabilities: FloatArray) -> Metri
         True classes, as positions in the columns of the probabilities.
     probabilities : ndarray of shape (n_rows, n_classes)
         Forecast probabilities.
+    threshold : float, optional
+        Of two classes: the probability of the second from which on it is the label.
+    ranked : bool
+        Whether to measure roc_auc.
 
     Returns
     -------
     dict of str to float
-        log_loss, brier, accuracy, calibration_error, and roc_auc where two classes are present.
+        log_loss, brier, accuracy, calibration_error, and roc_auc where two classes are present; with a threshold
+        precision, recall and f1 of the second class too, where defined.
     """
     curve = metrics_calibration.calibration_curve(codes, probabilities)
-    area = metrics.roc_auc_score(codes, probabilities)
+    area = metrics.roc_auc_score(codes, probabilities) if ranked else None
     return {
         **({"roc_auc": area} if area is not None else {}),
         "log_loss": metrics.log_loss(codes, probabilities),
         "brier": metrics.brier_loss(codes, probabilities),
         "accuracy": metrics.accuracy_score(codes, probabilities),
         "calibration_error": metrics_calibration.expected_calibration_error(curve),
+        **({} if threshold is None else metrics.decided(codes == 1, probabilities[:, 1] >= threshold)),
     }
 
 
@@ -103,7 +115,11 @@ def calibration_dict(codes: CodeArray, probabilities: FloatArray) -> dict[str, A
 
 
 def slices(
-    values: "pd.Series[Any]", measure: Callable[[npt.NDArray[np.bool_]], Metrics], *, min_rows: int = MIN_SLICE_ROWS
+    values: "pd.Series[Any]",
+    measure: Callable[[Mask], Metrics],
+    *,
+    spread: Callable[[Mask], dict[str, list[float]]],
+    min_rows: int = MIN_SLICE_ROWS,
 ) -> list[Slice]:
     """Measure the groups of rows that share a value.
 
@@ -113,6 +129,8 @@ def slices(
         The column to slice by. A number with more than 20 values is cut into quarters.
     measure : callable
         Takes a mask of shape (n_rows,) and returns the metrics of those rows.
+    spread : callable
+        The same for their intervals; asked of the slices that are kept.
     min_rows : int
         A group with fewer rows says little and is left out.
 
@@ -126,12 +144,12 @@ def slices(
         if values.nunique() > MAX_SLICES:
             values = pd.qcut(values, QUARTILES, duplicates="drop")
     texts = values.map(_text, na_action="ignore").astype("str").fillna("(missing)").to_numpy(object)
-    found = []
-    for value in pd.unique(texts).tolist():
-        rows = texts == value
-        if (count := int(rows.sum())) >= min_rows:
-            found.append(Slice(value=value, rows=count, metrics=measure(rows)))
-    return sorted(found, key=lambda group: (-group.rows, group.value))[:MAX_SLICES]
+    groups = [(value, texts == value) for value in pd.unique(texts).tolist()]
+    large = [(value, mask) for value, mask in groups if int(mask.sum()) >= min_rows]
+    kept = sorted(large, key=lambda group: (-int(group[1].sum()), group[0]))[:MAX_SLICES]
+    return [
+        Slice(value=value, rows=int(mask.sum()), metrics=measure(mask), intervals=spread(mask)) for value, mask in kept
+    ]
 
 
 def _text(value: Any) -> str:

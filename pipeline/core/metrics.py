@@ -114,6 +114,30 @@ def accuracy_score(codes: CodeArray, probabilities: FloatArray) -> float:
     return float((probabilities.argmax(axis=1) == codes).mean())
 
 
+def decided(positive: npt.NDArray[np.bool_], called: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """Return what a yes-or-no decision is worth.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n_rows,)
+        Rows that are positive.
+    called : ndarray of shape (n_rows,)
+        Rows that were called positive.
+
+    Returns
+    -------
+    dict of str to float
+        accuracy; precision where a row was called positive, recall where one is, f1 where either.
+    """
+    hits, calls, actual = int((positive & called).sum()), int(called.sum()), int(positive.sum())
+    return {
+        "accuracy": float((positive == called).mean()),
+        **({"precision": hits / calls} if calls else {}),
+        **({"recall": hits / actual} if actual else {}),
+        **({"f1": 2 * hits / (calls + actual)} if calls + actual else {}),
+    }
+
+
 def root_mean_squared_error(actual: FloatArray, predicted: FloatArray) -> float:
     """Return the root of the mean squared error, in the target's unit.
 

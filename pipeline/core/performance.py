@@ -75,4 +75,5 @@ def served_metrics(rows: Sequence[Labelled], output_schema: Mapping[str, Any]) -
     if any(row.probabilities is None for row in rows):
         return {"accuracy": float(np.mean([row.prediction == row.actual for row in rows]))}
     codes = np.array([classes.index(row.actual) for row in rows], dtype=np.int64)
-    return classification_metrics(codes, np.array([row.probabilities for row in rows], dtype=np.float64))
+    shares = np.array([row.probabilities for row in rows], dtype=np.float64)
+    return classification_metrics(codes, shares, threshold=output_schema.get("threshold"))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models_store.core.judged import FloatArray, JudgedRows
-from pipeline.core.training_frame import Columns
+from pipeline.core.training_columns import Columns
 
 
 def judged_rows(

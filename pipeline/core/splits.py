@@ -115,3 +115,39 @@ def random_split(rows: int, test_size: float, seed: int, classes: npt.NDArray[An
     if not chosen.any() or chosen.all():
         raise EmptySplitError(f"{rows} rows are too few to keep {test_size:g} of them for the test", rows=rows)
     return Split(train=np.flatnonzero(~chosen), test=np.flatnonzero(chosen))
+
+
+def group_split(groups: IndexArray, test_size: float, seed: int) -> Split:
+    """Draw whole groups into the test part, so that none has rows in both.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n_rows,)
+        Group of each row, as a number.
+    test_size : float
+        Share of the rows to test on, between 0 and 1, exclusive; met as closely as whole groups allow.
+    seed : int
+        The same seed draws the same groups.
+
+    Returns
+    -------
+    Split
+        Both parts hold groups.
+
+    Raises
+    ------
+    EmptySplitError
+        If there are fewer than two groups.
+    """
+    names, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(names) < 2:
+        raise EmptySplitError(
+            f"a group split needs two groups or more, got {len(names)}; use --split random", groups=len(names)
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    reached = np.cumsum(counts[order])
+    nearest = int(np.abs(reached - len(groups) * test_size).argmin()) + 1
+    chosen = np.zeros(len(names), dtype=bool)
+    chosen[order[: min(max(nearest, 1), len(names) - 1)]] = True
+    test = chosen[place]
+    return Split(train=np.flatnonzero(~test), test=np.flatnonzero(test))

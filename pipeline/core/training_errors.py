@@ -46,6 +46,30 @@ class NoTimestampError(PipelineError, InvalidInputError):
     code = "no_timestamp"
 
 
+class NoGroupError(PipelineError, InvalidInputError):
+    """A group split was asked for, and it is not known what the groups are."""
+
+    code = "no_group"
+
+
+class ThresholdGoalError(PipelineError, RefusedError):
+    """No threshold reaches what was asked of it."""
+
+    code = "threshold_goal"
+
+
+class BadEstimatorSettingError(PipelineError, RefusedError):
+    """What training.estimators names is no estimator."""
+
+    code = "bad_estimator_setting"
+
+
+class NotReproducibleError(PipelineError, RefusedError):
+    """Two trainings of the same gave something else."""
+
+    code = "not_reproducible"
+
+
 class NoRowsError(PipelineError, RefusedError):
     """There is nothing to learn from."""
 

@@ -1,6 +1,6 @@
 """From a snapshot's table to rows a model can learn from."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,15 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.ground.errors import bounded
 from pipeline.core.estimators import Estimator, Task
 from pipeline.core.preprocessing import NUMBER_DTYPES
-from pipeline.core.training_errors import NoRowsError, TaskMismatchError, UnknownTargetError
+from pipeline.core.training_columns import Columns
+from pipeline.core.training_errors import NoRowsError, TaskMismatchError
 
 MAX_INTEGER_CLASSES = 20
 MAX_CLASSES = 200
 NEEDED_ROLES = ("feature", "timestamp", "known_at")
-Columns = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +32,8 @@ class LabelledRows:
         Labels (text, int64 or bool) or values (float64).
     task : {"classification", "regression"}
         What the target asks for.
+    positions : ndarray of shape (n_rows,)
+        Where each row stands in the table.
     unlabelled : int
         Rows of the table that have no target.
     """
@@ -40,38 +41,8 @@ class LabelledRows:
     frame: pd.DataFrame
     target: npt.NDArray[Any]
     task: Task
+    positions: npt.NDArray[np.int64]
     unlabelled: int
-
-
-def target_name(columns: Columns, asked: str) -> str:
-    """Return the column to predict.
-
-    Parameters
-    ----------
-    columns : sequence of mapping
-        The snapshot's columns.
-    asked : str
-        What the caller named; empty for the column of role target.
-
-    Returns
-    -------
-    str
-        The name.
-
-    Raises
-    ------
-    UnknownTargetError
-        If there is no such column, or none was named.
-    """
-    names = [column["name"] for column in columns]
-    declared = next((column["name"] for column in columns if column["role"] == "target"), "")
-    name = asked or declared
-    if name in names:
-        return str(name)
-    listed = bounded(", ".join(names), 400)
-    if not name:
-        raise UnknownTargetError(f"the snapshot has no target column; name one with --target, of: {listed}")
-    raise UnknownTargetError(f"unknown target {bounded(name)}; columns: {listed}", target=name)
 
 
 def labelled_rows(
@@ -108,8 +79,9 @@ def labelled_rows(
         raise NoRowsError("the snapshot has no rows")
     described = {column["name"]: column for column in columns}
     wanted = [name for name, column in described.items() if column["role"] in NEEDED_ROLES or name in (target, *keep)]
-    labelled = table.select(wanted).filter(_present(table[target]))
-    if not labelled.num_rows:
+    present = _present(table[target])
+    labelled, places = table.select(wanted).filter(present), np.flatnonzero(present.to_numpy())
+    if not len(places):
         raise NoRowsError(f"the target {target} has no value in any of {table.num_rows} rows", target=target)
     values, task = _target(labelled[target], described[target]["dtype"], target, estimator)
     frame = pd.DataFrame(
@@ -120,7 +92,9 @@ def labelled_rows(
         },
         index=range(labelled.num_rows),
     )
-    return LabelledRows(frame=frame, target=values, task=task, unlabelled=table.num_rows - labelled.num_rows)
+    return LabelledRows(
+        frame=frame, target=values, task=task, positions=places, unlabelled=table.num_rows - len(places)
+    )
 
 
 def _present(values: pa.ChunkedArray) -> pa.ChunkedArray:

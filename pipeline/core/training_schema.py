@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.core.estimators import Task
 from pipeline.core.preprocessing import Features
-from pipeline.core.training_frame import Columns
+from pipeline.core.training_columns import Columns
 
 SAMPLE_ROWS = 5
 
@@ -48,7 +48,7 @@ def _input(column: Any, *, is_text: bool) -> dict[str, Any]:
     return body | ({"allowed": list(allowed)} if allowed and not yes_no else {})
 
 
-def output_schema(task: Task, classes: Sequence[Any]) -> dict[str, Any]:
+def output_schema(task: Task, classes: Sequence[Any], threshold: float | None = None) -> dict[str, Any]:
     """Return what the model answers.
 
     Parameters
@@ -57,13 +57,15 @@ def output_schema(task: Task, classes: Sequence[Any]) -> dict[str, Any]:
         What it does.
     classes : sequence
         Labels in the order of the probabilities.
+    threshold : float, optional
+        Probability of the second class from which on it is the label.
 
     Returns
     -------
     dict
-        task and classes.
+        task and classes, and the threshold where there is one.
     """
-    return {"task": task, "classes": list(classes)}
+    return {"task": task, "classes": list(classes)} | ({} if threshold is None else {"threshold": threshold})
 
 
 def sample_rows(frame: pd.DataFrame) -> list[list[Any]]:

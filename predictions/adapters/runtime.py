@@ -12,6 +12,7 @@ import onnxruntime
 import pandas as pd
 
 from predictions.core.inputs import Columns
+from predictions.core.threshold import labels_at
 from predictions.errors import ModelLoadError, ScoringError
 
 # Up to this many rows a graph was measured to give a row the same bits whatever stands beside it.
@@ -47,14 +48,22 @@ class Runtime(Protocol):
 
 
 class _Labels:
-    """From a graph's or pipeline's labels to the JSON values of the output schema."""
+    """From a graph's or pipeline's answer to the JSON values of the output schema, by its threshold if it has one."""
 
-    def __init__(self, classes: Sequence[Any]) -> None:
-        self.classes = list(classes)
+    def __init__(self, output_schema: Mapping[str, Any]) -> None:
+        self.classes = list(output_schema.get("classes") or ())
+        self.threshold = output_schema.get("threshold")
         # A graph knows integers and text only: 1 stands for True and 1.0, and "7" may stand for 7.
         self._by_label = {str(label): label for label in self.classes} | {label: label for label in self.classes}
 
-    def original(self, labels: npt.NDArray[Any]) -> list[Any]:
+    def scores(self, labels: npt.NDArray[Any], shares: npt.NDArray[np.floating[Any]] | None) -> Scores:
+        if self.threshold is None:
+            return Scores(predictions=self._original(labels), probabilities=shares)
+        if shares is None:
+            raise ScoringError("the model has a threshold and answered no probabilities to hold against it")
+        return Scores(predictions=labels_at(shares, self.classes, self.threshold), probabilities=shares)
+
+    def _original(self, labels: npt.NDArray[Any]) -> list[Any]:
         values = labels.ravel().tolist()
         if not self.classes:
             return values
@@ -84,7 +93,7 @@ class OnnxRuntime:
         self.names = [str(column["name"]) for column in input_schema]
         self._inputs = {node.name: node.type for node in self._session.get_inputs()}
         self._matrix = self._matrix_name()
-        self._labels = _Labels(output_schema.get("classes") or ())
+        self._labels = _Labels(output_schema)
         self._classifies = output_schema.get("task") == "classification"
 
     def _matrix_name(self) -> str | None:
@@ -124,8 +133,7 @@ class OnnxRuntime:
         rows = stop - start
         if not self._classifies:
             return Scores(predictions=np.asarray(outputs[0])[:rows].ravel().tolist())
-        labels = self._labels.original(np.asarray(outputs[0])[:rows])
-        return Scores(predictions=labels, probabilities=self._probabilities(outputs, rows))
+        return self._labels.scores(np.asarray(outputs[0])[:rows], self._probabilities(outputs, rows))
 
     def _feeds(self, frame: Columns, index: Any) -> dict[str, npt.NDArray[Any]]:
         if self._matrix:
@@ -160,7 +168,7 @@ class SklearnRuntime:
             raise ModelLoadError(f"the pipeline does not load: {type(error).__name__}: {error}") from error
         self.names = [str(column["name"]) for column in input_schema]
         self._text = {str(column["name"]) for column in input_schema if column["dtype"] == "string"}
-        self._labels = _Labels(output_schema.get("classes") or ())
+        self._labels = _Labels(output_schema)
         self._classifies = output_schema.get("task") == "classification"
         _use_one_thread(self._estimator)
 
@@ -187,7 +195,7 @@ class SklearnRuntime:
             shares = self._estimator.predict_proba(table) if hasattr(self._estimator, "predict_proba") else None
         except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
             raise ScoringError(f"the model refused the values: {error}") from error
-        return Scores(predictions=self._labels.original(answer), probabilities=shares)
+        return self._labels.scores(answer, shares)
 
 
 def _use_one_thread(estimator: Any) -> None:

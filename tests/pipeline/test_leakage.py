@@ -16,7 +16,8 @@ from features.models import FeatureSnapshot
 from mlsite.cli import exit_code
 from models_store.actions.verify_audit import verify_audit
 from models_store.models import AuditEntry, ModelVersion
-from pipeline.actions.train import TrainRequest, train
+from pipeline.actions.train import train
+from pipeline.actions.train_request import TrainRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROLES = ColumnRoles(timestamp="at", known_at="known", target="late", entity=("tail",))

@@ -8,12 +8,27 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from features.models import Dataset, DatasetVersion
 from pipeline.actions import runs
 from pipeline.models import Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/api/v1/runs"
-TRAIN = {"kind": "train", "params": {"model": "m", "dataset": "d@3", "params": {"max_iter": 50, "x": None}}}
+BASIC = {"model": "m", "dataset": "d"}
+TRAIN = {"kind": "train", "params": {"model": "m", "dataset": "d@1", "params": {"max_iter": 50, "x": None}}}
+
+
+@pytest.fixture(autouse=True)
+def dataset(db: None) -> None:
+    """Make a dataset to train on."""
+    columns = [
+        {"name": name, "dtype": dtype, "nullable": True, "role": role}
+        for name, dtype, role in (("x", "number", "feature"), ("tail", "string", "entity"), ("y", "boolean", "target"))
+    ]
+    made = Dataset.objects.create(name="d", schema=columns)
+    DatasetVersion.objects.create(
+        dataset=made, number=1, delta_version=0, fingerprint="f" * 64, rows_valid=9, rows_total=9
+    )
 
 
 def bearer(*roles: str, sub: str = "caller") -> dict[str, str]:
@@ -40,6 +55,75 @@ def test_admin_asks_for_a_run(client: Client) -> None:
     assert (answer.json()["id"], answer.json()["state"]) == (str(run.pk), "queued")
     assert run.actor == "service:caller"
     assert run.params == {**TRAIN["params"], "views": [], "slices": []}
+
+
+def test_training_takes_over_http_what_the_command_takes(client: Client) -> None:
+    chosen = {
+        "estimator": "k-nn",
+        "class_weight": {"true": 2},
+        "calibrate": "isotonic",
+        "threshold_goal": "recall>=0.8",
+        "tune": 9,
+        "split": "group",
+        "group": "tail",
+        "cv": 3,
+        "importance": True,
+        "check_reproducible": True,
+    }
+    assert post(client, {"kind": "train", "params": BASIC | chosen}).status_code == 202
+    assert Run.objects.get().params.items() >= chosen.items()
+
+
+@pytest.mark.parametrize(
+    ("params", "field", "text"),
+    [
+        ({"calibrate": "platt"}, "calibrate", "must be one of sigmoid, isotonic, got platt"),
+        ({"split": "fair"}, "split", "must be one of time, random, group, got fair"),
+        ({"cv": 1}, "cv", "cv must be from 2 to 20, got 1"),
+        ({"tune": 501}, "tune", "tune must be from 2 to 500, got 501"),
+        ({"threshold_goal": "luck"}, "threshold_goal", "must be f1, precision>=X, recall>=X"),
+        (
+            {"class_weight": "fair"},
+            "class_weight",
+            "must be balanced or a weight over 0, at most 1e+06, for each label",
+        ),
+        ({"class_weight": {"true": -1}}, "class_weight", "got true=-1"),
+        ({"class_weight": [1]}, "class_weight", "got [1]"),
+        ({"group": "tail"}, "group", "is for --split group, got tail"),
+    ],
+)
+def test_choice_of_another_form_names_field_and_what_is_allowed(
+    client: Client, params: dict[str, Any], field: str, text: str
+) -> None:
+    answer = post(client, {"kind": "train", "params": BASIC | params})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert text in str(answer.json()["fields"]["params"][field])
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "code"),
+    [
+        ({"dataset": "nope"}, 404, "unknown_dataset"),
+        ({"dataset": "d@2"}, 404, "unknown_dataset_version"),
+        ({"views": ["nope"]}, 404, "unknown_feature_view"),
+        ({"estimator": "magic"}, 404, "unknown_estimator"),
+        ({"target": "nope"}, 404, "unknown_target"),
+        ({"slices": ["nope"]}, 404, "unknown_slice"),
+        ({"split": "group", "group": "nope"}, 400, "no_group"),
+    ],
+)
+def test_training_of_what_is_not_there_is_refused_at_once(
+    client: Client, params: dict[str, Any], status: int, code: str
+) -> None:
+    answer = post(client, {"kind": "train", "params": BASIC | params})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert not Run.objects.exists()
+
+
+def test_training_on_a_snapshot_that_is_not_there_is_refused_at_once(client: Client) -> None:
+    answer = post(client, {"kind": "train", "params": {"model": "m", "snapshot_id": 9}})
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_snapshot")
 
 
 @pytest.mark.parametrize(("roles", "status"), [(("user",), 403), (("promoter", "readonly"), 403), ((), 401)])

@@ -13,16 +13,22 @@ from features.actions.take_snapshot import take_snapshot
 from features.core.schema import ColumnRoles
 from features.errors import UnknownDatasetError
 from features.models import FeatureSnapshot
+from mlsite.config.schema import TrainingConfig
 from models_store.adapters.artefacts import read_artefact
 from models_store.errors import BadSpecError
 from models_store.models import AuditEntry, ModelVersion
-from pipeline.actions.train import TrainRequest, TrainResult, train
+from pipeline.actions.score import score
+from pipeline.actions.train import TrainResult, train
+from pipeline.actions.train_request import TrainRequest
 from pipeline.core.training_errors import (
     InvalidTrainingRequestError,
     ModelTaskError,
+    NotReproducibleError,
     UnknownSnapshotError,
     UnknownTargetError,
 )
+from predictions.actions.log_predictions import flush_log
+from predictions.actions.predict import PredictRequest, predict
 from predictions.adapters.runtime import OnnxRuntime, SklearnRuntime
 from tests.pipeline.training_data import fingerprint, flights
 
@@ -58,6 +64,7 @@ def test_train_registers_a_candidate_with_all_that_is_known_of_it(dataset: str) 
     assert version.metrics["test"] == result.metrics["test"]
     assert set(version.metrics) == {
         "test", "baseline", "linear_baseline", "slices", "rows", "calibration", "features",
+        "intervals", "curves", "importance", "cross_validation",
     }  # fmt: skip
     assert [column["name"] for column in version.input_schema] == ["carrier", "wind (kt)", "hour", "weekend"]
     assert version.output_schema == {"task": "classification", "classes": [False, True]}
@@ -145,3 +152,42 @@ def test_unknown_target_leaves_nothing_behind(dataset: str) -> None:
         trained(target="nope")
     assert not FeatureSnapshot.objects.exists()
     assert not ModelVersion.objects.exists()
+
+
+def test_threshold_is_kept_with_the_version_and_decides_through_every_door(dataset: str, tmp_path: Path) -> None:
+    result = trained(estimator="hist_gradient_boosting", threshold_goal="cost=fp:1,fn:50", seed=2)
+    version = ModelVersion.objects.resolve("delays@1")
+    assert (result.engine, version.output_schema["threshold"]) == ("onnx", result.threshold)
+    frame = flights(300, seed=8)[0].drop_columns(["departs", "late"])
+    pq.write_table(frame, tmp_path / "in.parquet")
+    score("delays@1", tmp_path / "in.parquet", tmp_path / "out.parquet", chunk_rows=70, actor=ACTOR)
+    batch = pq.read_table(tmp_path / "out.parquet").to_pydict()
+    rows = [list(row.values()) for row in frame.to_pylist()]
+    said = predict(PredictRequest(principal="user:t", request_id="r", model="delays", version=1, rows=rows))
+    assert said.predictions == batch["prediction"]
+    assert said.probabilities is not None
+    shares = [pair[1] for pair in said.probabilities]
+    assert said.predictions == [share >= result.threshold for share in shares]
+    # Some labels are not those of the most probable class, or the threshold would show nothing.
+    assert sum(label != (share > 0.5) for label, share in zip(said.predictions, shares, strict=True)) > 5
+    flush_log()
+
+
+def test_training_that_is_checked_gives_the_same_twice(dataset: str) -> None:
+    first = trained(estimator="random_forest", calibrate="sigmoid", check_reproducible=True)
+    second = trained(estimator="random_forest", calibrate="sigmoid")
+    assert (first.reproducible, second.reproducible) == (True, None)
+    assert first.model_digest == second.model_digest
+    assert first.artefact_digest != second.artefact_digest
+
+
+def test_training_that_comes_out_otherwise_is_refused_and_registers_nothing(
+    dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = TrainingConfig(estimators={"moody": "tests.pipeline.moody:MoodyClassifier"})
+    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"training": training}))
+    trained(estimator="moody")
+    with pytest.raises(NotReproducibleError, match=r"gave something else: model.joblib, .*predictions \(by up to") as e:
+        trained(estimator="moody", check_reproducible=True)
+    assert {"model.joblib", "metrics.test"} <= set(e.value.fields["differs"])
+    assert ModelVersion.objects.count() == 1

@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from features.actions.ingest import ingest
 from features.core.schema import ColumnRoles
+from models_store.models import ModelVersion
 from pipeline.core.training_errors import InvalidParamError, UnknownEstimatorError
 from pipeline.models import Run
 from tests.pipeline.training_data import flights
@@ -45,11 +46,26 @@ def test_train_prints_metrics_beside_what_they_must_beat() -> None:
     assert lines[0] == (
         "delays@1 (candidate): classification by dummy, served by sklearn (skl2onnx has no form for DummyClassifier)"
     )
-    assert lines[1].split() == ["metric", "test", "baseline", "linear_baseline"]
+    assert lines[1].split() == ["metric", "test", "baseline", "linear_baseline", "test,", "95", "%"]
     assert lines[2].split()[:3] == ["roc_auc", "0.5", "0.5"]
     assert "rows: 150 to learn from, 50 to test on" in lines
     assert "not used: departs (its role is timestamp)" in lines
     assert lines[-1] == "next: manage.py gates delays@1"
+
+
+def test_train_takes_every_choice_and_says_what_came_of_it() -> None:
+    options = ["--estimator", "linear_svm", "--calibrate", "isotonic", "--threshold-goal", "recall>=0.9", "--cv", "2"]
+    more = ["--class-weight", "true=2", "--tune", "2", "--importance", "--split", "group", "--group", "carrier"]
+    lines = run(*options, *more, "--test-size", "0.3", "--check-reproducible").splitlines()
+    text = "\n".join(lines)
+    assert "delays@1 (candidate): classification by linear_svm" in text
+    assert "threshold: 0." in text
+    assert "2 folds: log_loss " in text
+    assert "trained twice: predictions and files are the same" in lines
+    assert " to validate on, " in text
+    params = Run.objects.get().params
+    assert (params["class_weight"], params["tune"], params["group"]) == ({"true": 2.0}, 2, "carrier")
+    assert ModelVersion.objects.get().metrics["importance"]["features"].keys() >= {"hour", "wind (kt)"}
 
 
 def test_train_with_a_param_that_is_no_pair_starts_no_run() -> None:

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from pipeline.core.estimators import estimator_named
+from pipeline.core.training_columns import target_name
 from pipeline.core.training_errors import TaskMismatchError, UnknownTargetError
-from pipeline.core.training_frame import LabelledRows, labelled_rows, target_name
+from pipeline.core.training_frame import LabelledRows, labelled_rows
 from tests.pipeline.training_data import table_of
 
 

@@ -10,7 +10,7 @@ from mlsite.checkup import examine
 
 
 class Command(ActionCommand):
-    """Check config, database, migrations, broker, cache, storage, tables, keys, clock and versions."""
+    """Check config, database, migrations, broker, cache, storage, tables, keys, estimators, clock and versions."""
 
     help = __doc__
     writes = True

@@ -12,6 +12,7 @@ from mlsite import serving
 from mlsite.demo.welcome import welcome
 from mlsite.logs import configure
 from mlsite.supervisor import Supervisor
+from pipeline.management.options import refuse_bad_estimators
 
 
 class Command(ActionCommand):
@@ -44,6 +45,7 @@ class Command(ActionCommand):
         if migrate:
             call_command("migrate", verbosity=0)
         serving.refuse_unmigrated()
+        refuse_bad_estimators()
         if demo and (code := serving.run_demo()):
             raise CommandError("the demo failed; its message is above", returncode=code)
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from features.ground.command import ActionCommand
+from pipeline.management.options import refuse_bad_estimators
 
 ROLE = "worker"
 
@@ -27,6 +28,7 @@ class Command(ActionCommand):
         os.environ.setdefault("PROCESS_ROLE", ROLE)
         # It is about pickled messages from the queue, which are refused here.
         warnings.filterwarnings("ignore", category=SecurityWarning)
+        refuse_bad_estimators()
         processes = options["concurrency"] or settings.CONFIG.jobs.concurrency
         arguments = ["--queues", options["queues"], "--concurrency", str(processes), "--loglevel", "INFO"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
