@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('models_store', '0003_append_only'),
+        ('models_store', '0004_model_card'),
     ]
 
     operations = [
