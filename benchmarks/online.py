@@ -40,10 +40,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--feast", metavar="PYTHON", help="a Python that has Feast")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--read", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.read:
-        return read(options.entities)
+    if options.child:
+        return CHILDREN[options.child](options.entities)
     with tempfile.TemporaryDirectory(prefix="online-bench-") as folder:
         figures = measure(options, Path(folder))
     if options.json:
@@ -62,11 +62,10 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         run([sys.executable, str(ROOT / "manage.py"), *command], environ)
     found: dict[str, list[float]] = {}
     for _ in range(options.rounds):
-        ours = [sys.executable, str(ROOT / "manage.py"), "materialize", "v", "--full", "--json"]
-        note(found, "materialize", run(ours, environ))
-        note(found, "read", run([sys.executable, __file__, "--read", "--entities", str(options.entities)], environ))
-        if options.feast:
-            for what in ("materialize", "read"):
+        for what in CHILDREN:
+            ours = [sys.executable, __file__, "--child", what, "--entities", str(options.entities)]
+            note(found, what, run(ours, environ))
+            if options.feast:
                 peer = [options.feast, str(Path(__file__).with_name("online_feast.py")), what, str(folder), str(data)]
                 note(found, f"feast {what}", run([*peer, str(options.entities)], os.environ))
     medians = {name: round(statistics.median(values), 3) for name, values in found.items()}
@@ -90,28 +89,45 @@ def make_history(path: Path, entities: int, history: int) -> None:
 
 def run(command: list[str], environ: Any) -> dict[str, float]:
     """Run a process to its end and return what it printed last, with the seconds of the whole."""
-    started = time.perf_counter()
+    started, before = time.perf_counter(), os.times()
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command[:4])} failed: {done.stderr[-2000:]}")
+    seconds, after = time.perf_counter() - started, os.times()
+    cpu = sum(after[2:4]) - sum(before[2:4])
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return {**(json.loads(lines[-1]) if lines else {}), "process": time.perf_counter() - started}
+    return {**(json.loads(lines[-1]) if lines else {}), "process": seconds, "process_cpu": cpu}
 
 
 def note(found: dict[str, list[float]], name: str, figures: dict[str, float]) -> None:
     """Add one run's figures to those before."""
-    for key in ("seconds", "process", "p50_us", "p99_us"):
-        if key in figures and (key != "process" or "seconds" in figures):
+    for key in ("seconds", "cpu_seconds", "process", "process_cpu", "p50_us", "p99_us"):
+        if key in figures and (not key.startswith("process") or "seconds" in figures):
             found.setdefault(f"{name} {key}", []).append(figures[key])
 
 
-def read(entities: int) -> None:
-    """Read one entity at a time, in this process, and print microseconds."""
+def set_up() -> None:
+    """Set Django up as manage.py does."""
     import django
 
     sys.path.insert(0, str(ROOT))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlsite.settings")
     django.setup()
+
+
+def materialize(_: int) -> None:
+    """Compute all values and serve them; print the seconds it took, and those of the processor."""
+    set_up()
+    from features.actions.materialize import materialize
+
+    started, cpu = time.perf_counter(), time.process_time()
+    materialize("v", full=True, actor="benchmark")
+    print(json.dumps({"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu}))
+
+
+def read(entities: int) -> None:
+    """Read one entity at a time, in this process, and print microseconds."""
+    set_up()
     from features.adapters.online import read_online
 
     draw, taken = random.Random(1), []
@@ -125,6 +141,8 @@ def read(entities: int) -> None:
     taken.sort()
     print(json.dumps({"p50_us": taken[READS // 2], "p99_us": taken[int(READS * 0.99)]}))
 
+
+CHILDREN = {"materialize": materialize, "read": read}
 
 if __name__ == "__main__":
     main()

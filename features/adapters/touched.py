@@ -9,7 +9,8 @@ import pyarrow.dataset as pads
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from features.adapters.delta import open_version, parquet, table_place
+from features.adapters.delta import TICK as LOG_TICK
+from features.adapters.delta import open_version, parquet, table_files, table_place
 from features.core.schema import ARROW_TYPES
 from features.core.windows import ViewDefinition
 from features.errors import StorageUnavailableError
@@ -23,16 +24,34 @@ HELD_ROWS = 1 << 20
 
 def newest_moment(view: ViewDefinition, version: DatasetVersion, now: datetime) -> datetime:
     """Return the moment from which all a version's rows count, or now, whichever is earlier."""
+    since = _begin_of_newest(version)
+    newest = _newest(view, version, since)
+    if since is not None and (newest is None or newest <= micros(since)):
+        # The file that has the newest row has none with a key: another's may be newer than what was read.
+        newest = _newest(view, version, None)
+    # Compared as numbers: the moment after the last of the year 9999 is no date.
+    return now if newest is None or newest >= micros(now) else EPOCH + timedelta(microseconds=newest)
+
+
+def _begin_of_newest(version: DatasetVersion) -> datetime | None:
+    """Return a time that a row of some file is not older than; None where rows count from when they are known."""
+    event, known = _times(version.dataset)
+    files = table_files(version.dataset.name, version.delta_version) if known == event else []
+    ends = [file.last_event_at for file in files if file.last_event_at is not None]
+    return max(ends) - LOG_TICK if ends and len(ends) == len(files) else None
+
+
+def _newest(view: ViewDefinition, version: DatasetVersion, since: datetime | None) -> int | None:
+    """Return the moment, in microseconds, from which all rows of the files since a time count."""
     event, known = _times(version.dataset)
     newest: int | None = None
-    _, rows = open_version(version.dataset.name, version.delta_version)
+    _, rows = open_version(version.dataset.name, version.delta_version, since=since)
     for batch in rows.to_batches(columns=list(dict.fromkeys((event, known))), filter=_complete(view, version.dataset)):
         if batch.num_rows:
             # A row counts from the moment after it happened, and from the moment it is known.
             last = max(pc.max(batch[event].cast(pa.int64())).as_py() + 1, pc.max(batch[known].cast(pa.int64())).as_py())
             newest = last if newest is None else max(newest, last)
-    # Compared as numbers: the moment after the last of the year 9999 is no date.
-    return now if newest is None or newest >= micros(now) else EPOCH + timedelta(microseconds=newest)
+    return newest
 
 
 def touched_by_rows(view: ViewDefinition, version: DatasetVersion, since: int) -> pa.Table | None:
