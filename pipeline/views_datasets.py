@@ -1,6 +1,6 @@
 """Versions of a dataset over HTTP: listed as the data floor does, made by uploading a file."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from features.ground.roles import ADMIN, READERS
 from features.views.datasets import DatasetVersionList
-from pipeline.actions.ingest_upload import ingest_upload
+from pipeline.actions.ingest_upload import ingest_upload, refuse_upload
 from pipeline.adapters.run_reads import run_as_dict
 from pipeline.adapters.upload_requests import received
 from pipeline.serializers import UploadOptions
@@ -26,6 +26,14 @@ class DatasetVersionsView(DatasetVersionList):
     """A dataset's versions, and adding one."""
 
     roles: ClassVar[Any] = {"GET": READERS, "HEAD": READERS, "OPTIONS": READERS, "POST": (ADMIN,)}
+
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
+        """Have a refused upload of a known caller recorded, at most as often as the rate limit lets them ask."""
+        if request.method == "POST" and getattr(request.user, "is_authenticated", False):
+            self.throttle_scope = "refused"
+            self.check_throttles(request)
+            refuse_upload(self.kwargs["name"], actor=cast(Principal, request.user).name)
+        super().permission_denied(request, message, code)
 
     @extend_schema(
         tags=["data"],

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
+
 from features.actions.contract import NAME
+from features.ground.audit import record_audit
 from features.ground.errors import bounded
+from features.ground.role_names import ADMIN
 from pipeline.actions.runs_enqueue import enqueue_run
 from pipeline.adapters import uploads
 from pipeline.errors import BadUploadError
@@ -60,6 +64,24 @@ def ingest_upload(
         finally:
             # What was refused, or was ingested long ago under the same key, has no run that needs it.
             uploads.sweep()
+
+
+def refuse_upload(dataset: str, *, actor: str) -> None:
+    """Record that somebody without the right to it asked to upload a file.
+
+    Parameters
+    ----------
+    dataset, actor : str
+        Where it was to go, and who asked.
+    """
+    with transaction.atomic(durable=True):
+        record_audit(
+            actor=actor,
+            action="dataset.upload_refused",
+            object_type="dataset",
+            object_id=bounded(dataset, 100),
+            after={"code": "forbidden", "needs": ADMIN},
+        )
 
 
 def sweep_uploads() -> int:

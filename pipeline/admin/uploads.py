@@ -14,7 +14,7 @@ from features.ground.console import actor_of, is_admin, number, page_of
 from features.ground.errors import DomainError, TooLargeError
 from features.ground.unfold import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from features.models import Dataset
-from pipeline.actions.ingest_upload import ingest_upload
+from pipeline.actions.ingest_upload import ingest_upload, refuse_upload
 from pipeline.adapters.upload_requests import Upload, received
 from pipeline.adapters.uploads import max_bytes
 from pipeline.serializers import FIX, UploadOptions
@@ -78,6 +78,9 @@ def upload_view(request: HttpRequest) -> HttpResponse:
     Exempt only until the file lies on the disk: the token is in the form, and reading it reads the file.
     """
     if not is_admin(request):
+        if request.method == "POST":
+            # The form has not been read, and is not: where it was to go is not known.
+            refuse_upload("", actor=actor_of(request))
         raise PermissionDenied
     if request.method != "POST":
         said = {name: request.GET.get(name, "")[:100] for name in ("dataset", "mode")}

@@ -94,6 +94,7 @@ def test_values_do_not_depend_on_the_parts_a_file_is_read_in(views, write, tmp_p
 
 
 def test_values_that_fail_a_test_of_their_view_are_not_written(views, write, tmp_path, monkeypatch):
+    monkeypatch.setattr(label_files, "PART_ROWS", 3)
     monkeypatch.setattr(label_files, "BLOCK_BYTES", 120)
     labels, out = write("l.csv", LABELS), tmp_path / "o.csv"
     out.write_text("old")

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from features.ground.roles import ROLES
 from features.models import Dataset, DatasetVersion
+from models_store.models import AuditEntry
 from pipeline.actions.runs import execute_run
 from pipeline.models import Run
 from predictions.actions.ensure_roles import ensure_roles
@@ -66,6 +67,7 @@ def test_others_see_no_button_and_may_not_upload(var_dir: Path, role: str) -> No
         assert client.get(address).status_code == 403
     assert upload(client).status_code == 403
     assert (stored(var_dir), Run.objects.count()) == ([], 0)
+    assert AuditEntry.objects.get(action="dataset.upload_refused").actor == f"user:{role}-person"
 
 
 def test_button_leads_to_the_form_with_the_dataset_filled_in(var_dir: Path) -> None:

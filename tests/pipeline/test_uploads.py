@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from features.models import Dataset
+from models_store.models import AuditEntry
 from pipeline.actions.ingest_upload import sweep_uploads
 from pipeline.models import Run
 from tests.callers import bearer
@@ -222,3 +223,14 @@ def test_others_may_not_upload_and_nothing_is_stored(var_dir: Path, roles: tuple
     answer = Client().post(URL, {"file": SimpleUploadedFile("a.csv", CSV)}, headers=headers)
     assert answer.status_code == status
     assert stored(var_dir) == []
+    refused = AuditEntry.objects.filter(action="dataset.upload_refused", object_id="flights", actor__endswith=":caller")
+    assert refused.count() == (1 if roles else 0)
+
+
+def test_refused_uploads_are_recorded_no_more_often_than_the_limit(
+    var_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"rate_limit": "2/day"}))
+    told = [Client().post(URL, CSV, content_type="text/csv", headers=bearer("user")).status_code for _ in range(4)]
+    assert told == [403, 403, 429, 429]
+    assert AuditEntry.objects.filter(action="dataset.upload_refused").count() == 2
