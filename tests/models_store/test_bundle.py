@@ -258,6 +258,17 @@ def test_artefact_signed_by_nobody_trusted_is_refused_though_the_bundle_is(bundl
         import_bundle(bundle, actor=ACTOR)
 
 
+def test_bundle_signed_by_nobody_trusted_is_refused_though_its_artefact_is(bundle, elsewhere, tmp_path, monkeypatch):
+    """Somebody who has got hold of an artefact can't say whose it is."""
+    elsewhere.trusting()
+    with monkeypatch.context() as patch:
+        patch.setattr(settings, "VAR_DIR", tmp_path / "stranger")
+        resigned(bundle, actor="user:stranger")
+    with pytest.raises(ArtefactUntrustedError, match="not trusted here"):
+        import_bundle(bundle, actor=ACTOR)
+    assert nothing_came()
+
+
 def test_file_over_the_limit_is_not_read(bundle, configure, monkeypatch):
     monkeypatch.setattr(bundles, "OVERHEAD_BYTES", 0)
     configure("model", max_artefact_mb=1)
