@@ -38,10 +38,10 @@ def primary_chart(name: str, found: Sequence[Experiment]) -> Chart:
         labels=[f"@{one.version} {one.estimator}" for one in known],
         series={
             spaced(name): [one.metrics[name] for one in known],
-            "from": [low for low, _ in ends],
-            "to": [high for _, high in ends],
+            "95 % from": [low for low, _ in ends],
+            "95 % to": [high for _, high in ends],
         },
-        dashed=("from", "to"),
+        dashed=("95 % from", "95 % to"),
         wide=True,
     )
 

@@ -20,7 +20,7 @@ STAGE_KINDS = {
     "rejected": "danger",
 }
 HIGHER_IS_BETTER = {"roc_auc", "accuracy", "r2", "f1", "precision", "recall", "average_precision"}
-SLICE_METRICS = 4
+SLICE_METRICS = 3
 PARTS = (("test", "This version"), ("linear_baseline", "Linear baseline"), ("baseline", "Baseline"))
 
 

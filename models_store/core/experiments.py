@@ -1,6 +1,6 @@
 """Versions of a model side by side: what they were trained with against what came of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Experiment:
     stage, estimator : str
         Where it stands, and what it is.
     params : dict
-        Only those in which the versions differ; a parameter the version doesn't have is left out.
+        Only those that somebody has set and in which the versions differ; one the version doesn't have is left out.
     metrics : dict of str to float
         Of its test rows.
     intervals : dict of str to list of two floats
@@ -87,7 +87,8 @@ def side_by_side(versions: Sequence[Trained]) -> list[Experiment]:
     list of Experiment
         One for each, in the same order.
     """
-    given = [dict(_chosen(one.params)) for one in versions]
+    searched = dict.fromkeys(name for one in versions for name in _set_by_somebody(one.params))
+    given = [dict(_chosen(one.params, searched)) for one in versions]
     names = dict.fromkeys(name for params in given for name in params)
     first = given[0] if given else {}
     # 1 and True are equal to Python, and are not the same parameter.
@@ -107,16 +108,22 @@ def side_by_side(versions: Sequence[Trained]) -> list[Experiment]:
     ]
 
 
-def _chosen(params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _set_by_somebody(params: Mapping[str, Any]) -> Iterator[str]:
+    """Return the estimator's parameters that a person or a search has set; the others are its own affair."""
+    yield from params.get("given_params") or ()
+    search = params.get("search")
+    yield from search["best"]["params"] if search else ()
+
+
+def _chosen(params: Mapping[str, Any], of_estimator: Iterable[str]) -> Iterator[tuple[str, Any]]:
     for name, path in CHOSEN.items():
         found: Any = params
         for part in path:
             found = found.get(part) if isinstance(found, Mapping) else None
         if found not in (None, []):
             yield name, found
-    of_estimator = params.get("estimator_params")
-    if isinstance(of_estimator, Mapping):
-        yield from ((name, value) for name, value in of_estimator.items() if name not in CHOSEN)
+    values = params.get("estimator_params") or {}
+    yield from ((name, values[name]) for name in of_estimator if name in values)
 
 
 def _test_rows(one: Trained) -> str:

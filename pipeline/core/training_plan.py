@@ -25,6 +25,7 @@ MAX_SEED = 2**32 - 1
 MAX_FOLDS = 20
 MAX_TRIALS = 500
 MAX_WEIGHT = 1e6
+MAX_LABELS = 200
 
 
 def known_estimator(name: str, names: Collection[str]) -> str:
@@ -159,7 +160,7 @@ def _check_weights(weights: Any) -> None:
     if weights in ("", BALANCED):
         return
     allowed = f"must be {BALANCED} or a weight over 0, at most {MAX_WEIGHT:g}, for each label"
-    if not isinstance(weights, Mapping) or not weights:
+    if not isinstance(weights, Mapping) or not 0 < len(weights) <= MAX_LABELS:
         raise _refused("class_weight", allowed, weights)
     for label, weight in weights.items():
         number = isinstance(weight, int | float) and not isinstance(weight, bool) and isfinite(weight)

@@ -1,5 +1,10 @@
 """Training from a dataset to a registered, signed version."""
 
+import hashlib
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +15,11 @@ from django.conf import settings
 
 from features.actions.ingest import ingest
 from features.actions.take_snapshot import take_snapshot
+from features.adapters.snapshots import read_snapshot
 from features.core.schema import ColumnRoles
 from features.errors import UnknownDatasetError
 from features.models import FeatureSnapshot
-from mlsite.config.schema import TrainingConfig
+from mlsite.config.schema import ROOT, TrainingConfig
 from models_store.adapters.artefacts import read_artefact
 from models_store.errors import BadSpecError
 from models_store.models import AuditEntry, ModelVersion
@@ -191,3 +197,20 @@ def test_training_that_comes_out_otherwise_is_refused_and_registers_nothing(
         trained(estimator="moody", check_reproducible=True)
     assert {"model.joblib", "metrics.test"} <= set(e.value.fields["differs"])
     assert ModelVersion.objects.count() == 1
+
+
+def test_another_process_trains_the_same_files(dataset: str, tmp_path: Path) -> None:
+    asked = {"split": "random", "importance": True, "tune": 2}
+    snapshot = take_snapshot("frozen", dataset=dataset, actor=ACTOR)
+    pq.write_table(read_snapshot(snapshot), tmp_path / "rows.parquet")
+    (tmp_path / "asked.json").write_text(json.dumps({"columns": snapshot.columns, "plan": asked}))
+    for estimator in ("hist_gradient_boosting", "random_forest"):
+        found = set()
+        for hash_seed in ("1", "2"):
+            program = [sys.executable, "-m", "tests.pipeline.train_elsewhere", str(tmp_path), estimator]
+            environ = {**os.environ, "PYTHONHASHSEED": hash_seed}
+            done = subprocess.run(program, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
+            found.add(done.stdout)
+        here = trained(dataset="", snapshot_id=snapshot.pk, estimator=estimator, **asked)
+        saved = read_artefact(ModelVersion.objects.resolve(f"delays@{here.version}")).files["model.joblib"]
+        assert found == {hashlib.sha256(saved).hexdigest() + "\n"}

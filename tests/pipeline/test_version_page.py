@@ -93,6 +93,7 @@ def test_versions_stand_side_by_side_everywhere(dataset: None, console: Client) 
     assert answer.json() == shell
     newest, oldest = shell["experiments"]
     assert (newest["version"], newest["params"]) == (2, {"C": 0.01, "class_weight": "balanced"})
+    # Nobody set it, and it is what the other one differs from; what nobody set anywhere is not shown.
     assert oldest["params"] == {"C": 1.0}
     assert newest["test_rows"] == oldest["test_rows"] != ""
     assert newest["metrics"] == second.metrics["test"]
