@@ -1,7 +1,6 @@
 """Where the site introduces itself and says how it is."""
 
 import hmac
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import AllowAny
@@ -20,6 +19,7 @@ from rest_framework.views import APIView
 from features.ground.errors import DomainError
 from mlsite import __version__
 from mlsite.health import run_checks
+from mlsite.measured import registry
 from predictions import engine
 from predictions.tokens import bearer
 
@@ -112,7 +112,7 @@ class MetricsView(OpenView):
     def get(self, request: Request) -> HttpResponse:
         """Metrics of all processes."""
         _refuse_strangers(request)
-        return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+        return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
 
 
 def _refuse_strangers(request: Request) -> None:
@@ -124,14 +124,6 @@ def _refuse_strangers(request: Request) -> None:
         raise NotAuthenticated
     if not hmac.compare_digest(given.encode(), wanted.encode()):
         raise AuthenticationFailed
-
-
-def _registry() -> CollectorRegistry:
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        return REGISTRY
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)
-    return registry
 
 
 def _model() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.test import Client
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from mlsite import __version__, health, views
+from mlsite import __version__, health, measured
 from mlsite.checkup import CHECKS, examine
 from mlsite.health import CheckFailedError, run_check
 from predictions import engine
@@ -95,9 +95,9 @@ def test_metrics_token_is_required_when_set(client: Client, monkeypatch: pytest.
 
 
 def test_metrics_of_all_processes_are_collected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert views._registry() is REGISTRY
+    assert measured.registry() is REGISTRY
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    assert views._registry() is not REGISTRY
+    assert measured.registry() is not REGISTRY
 
 
 def test_doctor_finds_a_working_installation_well() -> None:
