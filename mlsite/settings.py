@@ -251,5 +251,6 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT": "mlsite.console.environment",
     "DASHBOARD_CALLBACK": "mlsite.console.dashboard",
     "STYLES": ["mlsite.console.stylesheet"],
+    "SCRIPTS": ["mlsite.console.script"],
     "SIDEBAR": {"show_search": False, "navigation": "mlsite.console.sidebar"},
 }

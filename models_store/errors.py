@@ -54,6 +54,12 @@ class PolicyError(ModelsStoreError, InvalidInputError):
     code = "bad_policy"
 
 
+class PolicyConflictError(ModelsStoreError, ConflictError):
+    """Somebody else changed the policy after this one was written."""
+
+    code = "policy_conflict"
+
+
 class NoSigningKeyError(ModelsStoreError, UnavailableError):
     """This process holds no private key, so it can verify and not sign."""
 

@@ -9,7 +9,7 @@ from django.templatetags.static import static
 from mlsite.console.dashboard import dashboard_panels, first_steps
 from mlsite.console.navigation import sidebar
 
-__all__ = ["dashboard", "environment", "icon", "sidebar", "stylesheet"]
+__all__ = ["dashboard", "environment", "icon", "script", "sidebar", "stylesheet"]
 
 ENVIRONMENT_KINDS = {"prod": "danger", "staging": "warning"}
 
@@ -28,6 +28,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def stylesheet(request: HttpRequest) -> str:
     """Return the address of the console's own styles."""
     return static("console/console.css")
+
+
+def script(request: HttpRequest) -> str:
+    """Return the address of what makes the console's dialogs usable by a keyboard."""
+    return static("console/dialog.js")
 
 
 def icon(request: HttpRequest | None = None) -> str:

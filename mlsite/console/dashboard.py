@@ -1,6 +1,6 @@
 """The front page: what serves, how busy it is, and what needs a person."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,7 +50,7 @@ def dashboard_panels() -> list[Panel]:
         runs_table(),
         drift_table(),
         alerts_table(),
-        audit_table(),
+        audit_table(now),
     ]
 
 
@@ -69,6 +69,7 @@ def figures(hours: Sequence[traffic.Bucket], now: datetime) -> list[tuple[str, A
         ("Predictions", number(total), peak, list_of("predictions_prediction")),
         ("Median time", milliseconds(p50), when, ""),
         ("95th percentile", milliseconds(p95), when, ""),
+        ("Error rate", *error_rate(), ""),
         ("Failed runs", failed, "in 24 hours", list_of("pipeline_run", state__exact="failed")),
         ("Open alerts", alerts, "to be looked at", list_of("pipeline_alert", state__exact="open")),
         (
@@ -80,13 +81,21 @@ def figures(hours: Sequence[traffic.Bucket], now: datetime) -> list[tuple[str, A
     ]
 
 
+def error_rate() -> tuple[str, str]:
+    """Return which share of the API's answers were faults of the server, and of how many."""
+    answers, faults = traffic.api_answers()
+    if not answers:
+        return "–", "no request since the start"
+    return f"{faults / answers:.2%}", f"{number(faults)} of {number(answers)} answers were 5xx since the start"
+
+
 def milliseconds(value: float | None) -> str:
     """Return a latency with its unit."""
     return "–" if value is None else f"{value:.2g} ms" if value < 10 else f"{value:,.0f} ms"
 
 
 def models_table(now: datetime) -> Table:
-    """Return each model's serving versions, traffic and last verdict."""
+    """Return each model's serving versions with their traffic and latency, and the last verdict."""
     versions = ModelVersion.objects.filter(stage__in=SERVING).select_related("model")
     serving: dict[int, dict[str, ModelVersion]] = {}
     for version in versions:
@@ -99,17 +108,17 @@ def models_table(now: datetime) -> Table:
 
 def model_row(model: RegisteredModel, at: dict[str, ModelVersion], now: datetime) -> list[Any]:
     """Return a model's row."""
-    asked = (
-        format_html_join(
-            "", "<div>{} {}</div>", ((number(traffic.asked(at[s].pk, now)), s) for s in SERVING if s in at)
-        )
-        or "–"
-    )
-    live = at.get("production")
-    p95 = traffic.percentile(traffic.newest_latencies(live.pk), 0.95) if live else None
     canary = f"{model.canary_percent} %" if "canary" in at else ""
-    stages = [staged(live), staged(at.get("canary"), canary), staged(at.get("shadow"))]
-    return [link(model), *stages, asked, milliseconds(p95), last_verdict(model)]
+    stages = [staged(at.get("production")), staged(at.get("canary"), canary), staged(at.get("shadow"))]
+    asked = by_stage(at, lambda version: number(traffic.asked(version.pk, now)))
+    p95 = by_stage(at, lambda version: milliseconds(traffic.percentile(traffic.newest_latencies(version.pk), 0.95)))
+    return [link(model), *stages, asked, p95, last_verdict(model)]
+
+
+def by_stage(at: dict[str, ModelVersion], what: Callable[[ModelVersion], str]) -> Any:
+    """Return something of each version that serves, a line each."""
+    lines = ((what(at[stage]), stage) for stage in SERVING if stage in at)
+    return format_html_join("", '<div class="c-line">{} {}</div>', lines) or "–"
 
 
 def last_verdict(model: RegisteredModel) -> Any:
@@ -126,7 +135,9 @@ def staged(version: ModelVersion | None, more: str = "") -> Any:
     """Return a serving version with its stage."""
     if version is None:
         return "–"
-    return format_html("{} {} {}", link(version, f"@{version.number}"), stage_badge(version.stage), more)
+    since = ago(version.stage_changed_at or version.created_at)
+    badge_and_age = '{} {} {}<div class="c-line">{}</div>'
+    return format_html(badge_and_age, link(version, f"@{version.number}"), stage_badge(version.stage), more, since)
 
 
 def requests_chart(hours: Sequence[traffic.Bucket]) -> Chart:
@@ -196,9 +207,12 @@ def waiting_table() -> Table:
     return Table(title="Waiting for approval", headers=headers, rows=rows, wide=True)
 
 
-def audit_table() -> Table:
-    """Return what was changed last."""
-    entries = AuditEntry.objects.order_by("-id")[:RECENT]
-    rows = [(ago(e.at), e.actor, link(e, e.action), e.object_id, e.reason or "–") for e in entries]
+def audit_table(now: datetime) -> Table:
+    """Return what was changed in the last 24 hours, refused deeds too."""
+    entries = AuditEntry.objects.filter(at__gte=now - timedelta(hours=traffic.HOURS)).order_by("-id")
+    rows = [(ago(e.at), e.actor, link(e, e.action), e.object_id, e.reason or "–") for e in entries[:RECENT]]
+    total = entries.count()
+    note = f"The newest {RECENT} of {total}; the audit trail has them all." if total > RECENT else ""
     headers = ("When", "Who", "What", "Object", "Why")
-    return Table(title="What changed", headers=headers, rows=rows, empty="Nothing has changed yet.", wide=True)
+    empty = "Nothing has changed in 24 hours."
+    return Table(title="What changed today", note=note, headers=headers, rows=rows, empty=empty, wide=True)

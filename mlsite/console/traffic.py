@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
+from predictions.metrics import registry
 from predictions.models import Prediction
 
 HOURS = 24
@@ -63,3 +64,16 @@ def _latencies(rows: QuerySet[Prediction]) -> list[float]:
     # Rows of a stream share the time of the whole poll they were scored in: it is nobody's waiting time.
     asked = rows.filter(source=Prediction.Source.API).order_by("-at")
     return list(asked.values_list("latency_ms", flat=True)[:SAMPLE])
+
+
+def api_answers() -> tuple[int, int]:
+    """Return how many answers the API gave since the server started, over all its processes, and how many were 5xx."""
+    answers = faults = 0
+    for family in registry().collect():
+        if family.name != "http_requests":
+            continue
+        for sample in family.samples:
+            if sample.name == "http_requests_total" and not sample.labels["route"].startswith("admin/"):
+                answers += int(sample.value)
+                faults += int(sample.value) if sample.labels["status"].startswith("5") else 0
+    return answers, faults

@@ -6,13 +6,17 @@ from typing import Any
 from django.db import transaction
 
 from features.ground.audit import audited_refusals
+from features.ground.canonical import digest
 from models_store.actions.audit import append_audit
 from models_store.core.policy import parse_policy
 from models_store.core.spec import checked_name
+from models_store.errors import PolicyConflictError
 from models_store.models import RegisteredModel
 
 
-def change_policy(model: str, policy: Mapping[str, Any], *, actor: str, reason: str = "") -> RegisteredModel:
+def change_policy(
+    model: str, policy: Mapping[str, Any], *, actor: str, reason: str = "", expected: str | None = None
+) -> RegisteredModel:
     """Replace a model's policy by a checked one.
 
     Parameters
@@ -25,6 +29,8 @@ def change_policy(model: str, policy: Mapping[str, Any], *, actor: str, reason: 
         Who asks.
     reason : str
         Why.
+    expected : str, optional
+        Digest of the stored policy the actor looked at.
 
     Returns
     -------
@@ -37,6 +43,8 @@ def change_policy(model: str, policy: Mapping[str, Any], *, actor: str, reason: 
         If there is no such model.
     PolicyError
         If the policy can't be used; the model keeps the one it had.
+    PolicyConflictError
+        If the stored policy is not the one the actor looked at.
     """
     with audited_refusals(
         actor=actor, action="change_policy", object_type="registered_model", object_id=model, reason=reason
@@ -45,6 +53,10 @@ def change_policy(model: str, policy: Mapping[str, Any], *, actor: str, reason: 
         checked = parse_policy(policy, found.task).as_dict()
         with transaction.atomic(durable=True):
             locked = RegisteredModel.objects.select_for_update().get(pk=found.pk)
+            if expected is not None and expected != digest(locked.policy):
+                raise PolicyConflictError(
+                    f"the policy of {locked.name} was changed since you looked: look again", model=locked.name
+                )
             before, locked.policy = locked.policy, checked
             locked.save(update_fields=["policy"])
             append_audit(

@@ -10,9 +10,10 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from features.ground.console import ReadOnlyAdmin, actor_of, answer, link, page_of
+from features.ground.console import ReadOnlyAdmin, actor_of, answer, is_admin, link, page_of
 from features.ground.panels import Panel
 from features.ground.unfold import ActionDialog, ActionVariant, ChoicesDropdownFilter, action, display
+from models_store.actions.change_policy import change_policy
 from models_store.actions.drill_rollback import drill_rollback
 from models_store.actions.edit_card import edit_card
 from models_store.actions.rollback import rollback
@@ -20,6 +21,7 @@ from models_store.admin.card import CardForm
 from models_store.admin.experiments import experiments_panels
 from models_store.admin.forms import DrillForm, RollbackForm
 from models_store.admin.pages import model_panels
+from models_store.admin.policy_form import PolicyForm
 from models_store.models import RegisteredModel, Stage
 
 
@@ -31,7 +33,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     list_display = ("name", "production", "task", "primary_metric", "owner", "generation", "canary_percent")
     list_filter = (("task", ChoicesDropdownFilter),)
     search_fields = ("name", "purpose", "owner")
-    actions_detail = ("write_card", "roll_back", "drill")
+    actions_detail: Sequence[str] = ("roll_back", "change_policy", "write_card", "drill")
 
     @display(description="Production")
     def production(self, obj: RegisteredModel) -> Any:
@@ -91,7 +93,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
         url_path="roll-back",
         permissions=["promote"],
         icon="undo",
-        variant=ActionVariant.WARNING,
+        variant=ActionVariant.DANGER,
         dialog=ActionDialog(
             title="Roll back?",
             description="The version that served before takes production again; the present one is archived.",
@@ -139,5 +141,32 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
                 f"{model.name}: {done.tried} in {done.seconds_there} s, back to {done.live} in {done.seconds_back} s; "
                 f"{done.answers} answers, none failed."
             )
+
+        return answer(request, page_of(model), work)
+
+    def has_administer_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Tell whether this person may change policies."""
+        return is_admin(request)
+
+    @action(
+        description="Change policy",
+        url_path="policy",
+        permissions=["administer"],
+        icon="policy",
+        dialog=ActionDialog(
+            title="Change the promotion policy?",
+            description="It holds for what is asked from now on; requests that wait are decided by it too.",
+            form_class=PolicyForm,
+            form_submit_text="Change",
+        ),
+    )
+    def change_policy(self, request: HttpRequest, form: PolicyForm, object_id: str) -> HttpResponse:
+        """Replace the policy of a model."""
+        model = get_object_or_404(RegisteredModel, pk=object_id)
+        said = {name: form.cleaned_data[name] for name in ("policy", "reason", "expected")}
+
+        def work() -> str:
+            change_policy(model.name, **said, actor=actor_of(request))
+            return f"{model.name} has another policy."
 
         return answer(request, page_of(model), work)

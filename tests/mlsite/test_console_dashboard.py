@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from mlsite.console import traffic
 from models_store.models import ModelVersion
+from predictions import metrics
 from predictions.models import Prediction
 
 
@@ -63,6 +64,30 @@ def test_shadow_answers_are_not_counted_as_requests(console_site: dict[int, Mode
         at=now,
     )
     assert traffic.answered(now - timedelta(minutes=1), now + timedelta(minutes=1)).filter(request_id="r").count() == 0
+
+
+def test_dashboard_shows_traffic_latency_and_age_of_each_serving_version(console: Client) -> None:
+    (row,) = panels(console)["Models"].rows
+    assert "600 production" in str(row[4])
+    assert "70 canary" in str(row[4])
+    assert "ms canary" in str(row[5])
+    assert "just now" in str(row[1])
+
+
+def test_dashboard_counts_the_answers_that_were_our_fault(console: Client) -> None:
+    before = traffic.api_answers()
+    metrics.observe_request("POST", "api/v1/predict", 200, 0.01)
+    metrics.observe_request("POST", "api/v1/predict", 503, 0.01)
+    metrics.observe_request("GET", "admin/pipeline/run/", 500, 0.01)
+    assert traffic.api_answers() == (before[0] + 2, before[1] + 1)
+    rate = next(figure for figure in panels(console)["Last 24 hours"].figures if figure[0] == "Error rate")
+    assert "answers were 5xx since the start" in rate[2]
+
+
+def test_dashboard_says_what_changed_today(console: Client) -> None:
+    shown = panels(console)["What changed today"]
+    assert {str(row[1]) for row in shown.rows} <= {"user:ada", "cli:root"}
+    assert any(row[4] == "Try the trees." for row in shown.rows)
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 3.0), (0.95, 5.0), (1.0, 5.0)])

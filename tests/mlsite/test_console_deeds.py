@@ -1,5 +1,7 @@
 """What the console's dialogs do, what they say before, and that a stale one is refused."""
 
+from html import unescape
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
@@ -7,6 +9,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from models_store.actions.change_policy import change_policy
+from models_store.core.policy import parse_policy
 from models_store.models import AuditEntry, ModelVersion, RegisteredModel, Waiver
 from pipeline.models import Run
 from tests.mlsite.console_dialogs import Dialog, dialogs, submit
@@ -155,3 +159,64 @@ def test_run_page_is_told_how_far_it_is(ada: Client, client: Client) -> None:
     client.force_login(User.objects.create_user("eve", is_staff=True))
     assert client.get(address).status_code == 403
     assert ada.get(address.replace(str(run.pk)[:8], "0" * 8)).status_code == 404
+
+
+def policy_form(client: Client, address: str, **changes: object) -> dict[str, object]:
+    """Return what the dialog holds, as a person would send it."""
+    fields = client.get(address).context["form"].fields
+    shown = {name: field.initial for name, field in fields.items() if field.initial not in (None, False)}
+    return {**shown, "reason": "It decides on money now.", **changes}
+
+
+def test_policy_is_changed_with_what_it_was_filled_in(ada: Client, versions: dict[int, ModelVersion]) -> None:
+    address = dialog("RegisteredModel.change_policy").address(versions[1].model_id)
+    before = parse_policy(RegisteredModel.objects.get().policy, "classification")
+    rules = "settings: {primary_metric: {bound: 0.45}}\nwindows:\n- {days: [mon], from: '09:00', to: '16:00'}\n"
+    form = policy_form(ada, address, approvals=2, separate_roles="on", rules=rules)
+    assert "has another policy" in said(submit(ada, address, **form))
+    after = parse_policy(RegisteredModel.objects.get().policy, "classification")
+    assert (after.approvals, after.separate_roles, after.stages) == (2, True, before.stages)
+    assert after.settings == {"primary_metric": {"bound": 0.45}}
+    entry = AuditEntry.objects.get(action="change_policy")
+    assert (entry.actor, entry.reason) == ("user:ada", "It decides on money now.")
+    # Seen again, it holds what was written.
+    again = policy_form(ada, address)
+    assert "bound: 0.45" in str(again["rules"])
+    assert again["approvals"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"approvals": 11}, "less than or equal to 10"),
+        ({"request_expires_hours": 0}, "greater than or equal to 1"),
+        ({"gates_production": ["nice"]}, "nice is not one of the available choices"),
+        ({"rules": "settings: {nice: {max: 1}}"}, "gates with settings are"),
+        ({"rules": "colour: red"}, "got colour"),
+        ({"rules": "[1, 2]"}, "got [1, 2]"),
+        ({"rules": "a: &a [x]\nb: *a"}, "aliases are not read here"),
+        ({"rules": "[" * 4000}, "This is not YAML"),
+        ({"rules": "settings: {primary_metric: {bound: " + "9" * 5000 + "}}"}, "This is not YAML"),
+        ({"rules": "x" * 9000}, "at most 8000 characters"),
+        ({"reason": " "}, "This field is required"),
+    ],
+)
+def test_policy_that_cannot_be_used_is_refused_at_its_input(
+    ada: Client, versions: dict[int, ModelVersion], changes: dict[str, object], why: str
+) -> None:
+    address = dialog("RegisteredModel.change_policy").address(versions[1].model_id)
+    before = RegisteredModel.objects.get().policy
+    answer = submit(ada, address, **policy_form(ada, address, **changes))
+    assert why in unescape(answer.content.decode())
+    assert RegisteredModel.objects.get().policy == before
+
+
+def test_policy_somebody_else_changed_meanwhile_is_not_overwritten(
+    ada: Client, versions: dict[int, ModelVersion]
+) -> None:
+    address = dialog("RegisteredModel.change_policy").address(versions[1].model_id)
+    form = policy_form(ada, address, approvals=3)
+    change_policy("late-arrivals", {"approvals": 1}, actor="cli:root")
+    assert "was changed since you looked" in said(submit(ada, address, **form))
+    assert RegisteredModel.objects.get().policy["approvals"] == 1
+    assert AuditEntry.objects.filter(action="change_policy_refused").exists()
