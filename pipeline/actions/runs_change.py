@@ -14,7 +14,7 @@ from pipeline.models import Run
 State = Run.State
 
 
-@refusals_audited("pipeline.cancel_run", object_type="run", of="run_id")
+@refusals_audited("cancel_run", object_type="run", of="run_id")
 def cancel_run(run_id: UUID, *, actor: str) -> Run:
     """Stop a run that waits or is being worked on; its worker notices at its next beat.
 
@@ -47,11 +47,11 @@ def cancel_run(run_id: UUID, *, actor: str) -> Run:
             error=f"cancelled by {actor}",
         )
         if changed:
-            _audit("pipeline.run_cancelled", run_id, actor)
+            _audit("cancel_run", run_id, actor)
     return _changed(run_id, changed, "cancel", "queued or running")
 
 
-@refusals_audited("pipeline.retry_run", object_type="run", of="run_id")
+@refusals_audited("retry_run", object_type="run", of="run_id")
 def retry_run(run_id: UUID, *, actor: str) -> Run:
     """Queue a failed or cancelled run again, with all its attempts.
 
@@ -91,7 +91,7 @@ def retry_run(run_id: UUID, *, actor: str) -> Run:
             result={},
         )
         if changed:
-            _audit("pipeline.run_retried", run_id, actor)
+            _audit("retry_run", run_id, actor)
             ring(run_id, Run.objects.values_list("kind", flat=True).get(pk=run_id))
     return _changed(run_id, changed, "retry", "failed or cancelled")
 

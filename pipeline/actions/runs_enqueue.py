@@ -30,7 +30,7 @@ def ring(run_id: UUID, kind: str) -> None:
     transaction.on_commit(partial(run_queued.send, sender=Run, run_id=run_id, kind=kind), robust=True)
 
 
-@refusals_audited("pipeline.ask_for_run", object_type="run", of="kind")
+@refusals_audited("enqueue_run", object_type="run", of="kind")
 def enqueue_run(
     kind: str,
     params: Mapping[str, Any],
@@ -80,7 +80,7 @@ def enqueue_run(
                 # What a schedule asks for was asked once, when the schedule was made.
                 record_audit(
                     actor=actor,
-                    action="pipeline.run_asked_for",
+                    action="enqueue_run",
                     object_type="run",
                     object_id=str(new.pk),
                     after={"kind": kind},

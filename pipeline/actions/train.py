@@ -110,7 +110,7 @@ class TrainResult:
     seconds: float
 
 
-@refusals_audited("pipeline.train", object_type="registered_model", of="request.model")
+@refusals_audited("train", object_type="registered_model", of="request.model")
 def train(request: TrainRequest, *, actor: str, run_id: UUID | None = None, report: Report = silent) -> TrainResult:
     """Train a model on a snapshot and register it as a candidate.
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection, transaction
 
-from models_store.actions.audit import append_audit, audited_refusals
+from features.ground.audit import audited_refusals
+from models_store.actions.audit import append_audit
 from models_store.actions.verify_audit import verify_audit
 from models_store.core.chain import GENESIS, Link, StoredLink, link_hash, verify_chain
 from models_store.errors import UnknownModelError
