@@ -136,7 +136,7 @@ def _record(
         write_beside(version, beside, created=created, actor=version.actor)
         record_audit(
             actor=version.actor,
-            action="features.ingested",
+            action="ingest",
             object_type="dataset_version",
             object_id=str(version),
             before={"version": last.number if last else None},

@@ -70,7 +70,7 @@ def plan_feature_view(definition: Mapping[str, Any] | ViewDefinition) -> ViewPla
     )
 
 
-@refusals_audited("features.apply_view", object_type="feature_view", of="definition.name")
+@refusals_audited("apply_feature_view", object_type="feature_view", of="definition.name")
 def apply_feature_view(definition: Mapping[str, Any] | ViewDefinition, *, actor: str) -> FeatureView:
     """Declare a feature view.
 

@@ -11,7 +11,7 @@ from features.models import ContractVersion, Dataset
 MAX_REASON = 2000
 
 
-@refusals_audited("features.approve_contract", object_type="dataset", of="dataset")
+@refusals_audited("approve_contract", object_type="dataset", of="dataset")
 def approve_contract(dataset: str, *, number: int | None = None, reason: str, actor: str) -> ContractVersion:
     """Say that the contract in force is what the dataset's rows are to meet.
 

@@ -41,7 +41,7 @@ class ContractPreview:
     breaking: dict[str, int]
 
 
-@refusals_audited("features.edit_contract", object_type="dataset", of="dataset")
+@refusals_audited("edit_contract", object_type="dataset", of="dataset")
 def edit_contract(
     dataset: str, *, changes: Mapping[str, Any], reason: str = "", actor: str, expected: int | None = None
 ) -> ContractVersion:
@@ -75,7 +75,7 @@ def edit_contract(
     return _edit(dataset, lambda contract: edited(contract, changes), reason, actor, expected)
 
 
-@refusals_audited("features.edit_contract", object_type="dataset", of="dataset")
+@refusals_audited("edit_contract", object_type="dataset", of="dataset")
 def replace_contract(
     dataset: str, *, contract: Mapping[str, Any], reason: str = "", actor: str, expected: int | None = None
 ) -> ContractVersion:

@@ -49,7 +49,7 @@ class FixResult:
     created: bool
 
 
-@refusals_audited("features.fix_quarantined", object_type="dataset", of="dataset")
+@refusals_audited("fix_quarantined", object_type="dataset", of="dataset")
 def fix_quarantined(
     dataset: str, file: Path | str, *, actor: str, dry_run: bool = False, report: Report = silent
 ) -> FixResult:

@@ -29,7 +29,7 @@ from features.models import Dataset, DatasetVersion
 READING, AGREEING, CHECKING = "reading the bytes", "agreeing on the schema", "checking rows"
 
 
-@refusals_audited("features.ingest", object_type="dataset", of="dataset")
+@refusals_audited("ingest", object_type="dataset", of="dataset")
 def ingest(
     dataset: str,
     files: Sequence[Path | str],
@@ -86,7 +86,7 @@ def _told(report: Report, share: float) -> None:
     report(int(share * 10), READING)
 
 
-@refusals_audited("features.ingest", object_type="dataset", of="dataset")
+@refusals_audited("ingest", object_type="dataset", of="dataset")
 def ingest_synthetic(
     dataset: str,
     rows: int,

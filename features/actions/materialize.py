@@ -78,7 +78,7 @@ class _Work:
         return about | {"columns": columns}
 
 
-@refusals_audited("features.materialize", object_type="feature_view", of="view")
+@refusals_audited("materialize", object_type="feature_view", of="view")
 def materialize(
     view: str, *, as_of: datetime | None = None, full: bool = False, actor: str, report: Report = silent
 ) -> MaterializeResult:

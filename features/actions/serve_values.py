@@ -142,7 +142,7 @@ def serve_snapshot(store: OnlineStore, view: FeatureView, target: Generation, re
             FeatureView.objects.filter(pk=locked.pk).update(live_snapshot=target.snapshot)
             record_audit(
                 actor=FeatureSnapshot.objects.values_list("actor", flat=True).get(pk=target.snapshot),
-                action="features.materialized",
+                action="materialize",
                 object_type="feature_view",
                 object_id=str(view),
                 before={"snapshot": before},

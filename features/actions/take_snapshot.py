@@ -50,7 +50,7 @@ class _Answer:
     table: pa.Table | None = None
 
 
-@refusals_audited("features.take_snapshot", object_type="feature_snapshot", of="name")
+@refusals_audited("take_snapshot", object_type="feature_snapshot", of="name")
 def take_snapshot(
     name: str,
     *,

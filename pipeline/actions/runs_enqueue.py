@@ -30,7 +30,7 @@ def ring(run_id: UUID, kind: str) -> None:
     transaction.on_commit(partial(run_queued.send, sender=Run, run_id=run_id, kind=kind), robust=True)
 
 
-@refusals_audited("pipeline.ask_for_run", object_type="run", of="kind")
+@refusals_audited("enqueue_run", object_type="run", of="kind")
 def enqueue_run(
     kind: str,
     params: Mapping[str, Any],
@@ -107,7 +107,7 @@ def _write(new: Run, reason: str) -> None:
         if new.schedule is None:
             record_audit(
                 actor=new.actor,
-                action="ask_run",
+                action="enqueue_run",
                 object_type="run",
                 object_id=str(new.pk),
                 after={"kind": new.kind, "params": new.params},

@@ -103,7 +103,7 @@ class _Made:
         return {"model.joblib": self.saved} | ({"model.onnx": self.graph.blob} if self.graph.blob else {})
 
 
-@refusals_audited("pipeline.train", object_type="registered_model", of="request.model")
+@refusals_audited("train", object_type="registered_model", of="request.model")
 def train(request: TrainRequest, *, actor: str, run_id: UUID | None = None, report: Report = silent) -> TrainResult:
     """Train a model on a snapshot and register it as a candidate.
 

@@ -57,13 +57,15 @@ def test_a_given_contract_is_approved_by_its_giver(write):
 def test_approval_is_kept_and_audited_once(made):
     version = approve_contract("d", reason="looked at it", actor="user:bob")
     assert (version.state, version.approved_by) == ("approved", "user:bob")
-    entry = AuditEntry.objects.get()
+    entry = AuditEntry.objects.get(action="approve_contract")
     assert (entry.action, entry.object_id, entry.actor, entry.reason) == (
         "approve_contract", "d", "user:bob", "looked at it",
     )  # fmt: skip
     with pytest.raises(ContractApprovedError, match="was approved by user:bob"):
         approve_contract("d", reason="again", actor="user:bob")
-    assert AuditEntry.objects.count() == 1
+    assert AuditEntry.objects.filter(action="approve_contract").count() == 1
+    refused = AuditEntry.objects.latest("id")
+    assert (refused.action, refused.object_id, refused.reason) == ("approve_contract_refused", "d", "again")
 
 
 def test_approval_needs_a_reason_and_the_contract_that_was_looked_at(made):
@@ -107,7 +109,7 @@ def test_an_edit_is_a_version_in_force_from_then_on(made, write):
         {"path": "n.min", "before": None, "after": 0},
     ]
     assert (dataset.contract_number, dataset.entity_columns, dataset.columns()[3].min) == (2, ["who"], 0)
-    entry = AuditEntry.objects.get()
+    entry = AuditEntry.objects.get(action="edit_contract")
     assert entry.before == {"contract": 1, "who.role": "feature", "n.min": None}
     assert entry.after == {"contract": 2, "who.role": "entity", "n.min": 0}
     assert verify_audit().ok
@@ -125,7 +127,7 @@ def test_an_edit_that_changes_nothing_is_refused(made):
 def test_a_column_with_rows_keeps_its_dtype(made):
     with pytest.raises(ContractEditError, match="column 'n' has rows of dtype integer, which can't become string"):
         edit_contract("d", changes={"n.dtype": "string"}, actor="test")
-    assert not AuditEntry.objects.exists()
+    assert AuditEntry.objects.latest("id").action == "edit_contract_refused"
 
 
 def test_other_columns_are_another_dataset(made):
@@ -184,7 +186,8 @@ def test_of_edits_at_once_one_wins_and_the_others_conflict(made):
     for thread in threads:
         thread.join()
     assert sorted(map(str, answers)) == ["2", *["contract_changed"] * 5]
-    assert AuditEntry.objects.count() == 1
+    assert AuditEntry.objects.filter(action="edit_contract").count() == 1
+    assert AuditEntry.objects.filter(action="edit_contract_refused").count() == 5
     assert Dataset.objects.get().contract_number == ContractVersion.objects.count() == 2
 
 

@@ -99,7 +99,7 @@ def test_version_is_trained_again_with_the_same_parameters(ada: Client, versions
     made = Run.objects.get(state="queued")
     assert (made.kind, made.params, made.actor) == ("train", params, "user:ada")
     assert answer["HX-Redirect"] == f"/admin/pipeline/run/{made.pk}/change/"
-    entry = AuditEntry.objects.get(action="ask_run")
+    entry = AuditEntry.objects.get(action="enqueue_run")
     assert (entry.object_id, entry.reason, entry.after["params"]) == (str(made.pk), "A new month.", params)
 
 
