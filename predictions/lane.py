@@ -163,7 +163,7 @@ def _fixed_headers(scheme: str, forwarded: str) -> tuple[tuple[str, str], ...]:
     """Return the headers Django's middleware would add to this answer."""
 
     def empty(request: HttpRequest) -> HttpResponse:
-        response = HttpResponse(headers={"Allow": "POST, OPTIONS"})
+        response = HttpResponse(headers={"Allow": "POST, OPTIONS", "Vary": "Accept"})
         del response["Content-Type"]
         return response
 
