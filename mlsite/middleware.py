@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from features.ground.request_ids import request_id
+from features.ground.request_ids import request_id, trace_of
 from mlsite.api import refusal
 from predictions import metrics
 from predictions.adapters.limits import ENVIRON_KEY
@@ -17,14 +17,15 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestIdMiddleware:
-    """Take or make a request id, bind it to the logs, and echo it."""
+    """Take or make a request id, bind it and the caller's trace to the logs, and echo the id."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = request_id(request.headers.get("X-Request-ID", ""))  # type: ignore[attr-defined]  # set here for all below
-        with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]  # set above
+        trace = trace_of(request.headers.get("traceparent", ""))
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id, **trace):  # type: ignore[attr-defined]  # set above
             response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]  # set above
         return response

@@ -46,6 +46,12 @@ class ModelNotReadyError(PredictionsError, UnavailableError):
     code = "model_not_ready"
 
 
+class StageEmptyError(PredictionsError, NotFoundError):
+    """No version of the model holds the stage."""
+
+    code = "stage_empty"
+
+
 class AmbiguousModelError(PredictionsError, RefusedError):
     """Several models are in production and none was named."""
 

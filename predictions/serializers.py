@@ -72,6 +72,19 @@ class AnsweringModelSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=["production", "canary", "pinned"])
 
 
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """What moved one answer."""
+
+    method = serializers.ChoiceField(choices=["linear", "shapley", "shapley_sampling"])
+    base = serializers.FloatField(
+        help_text="The margin of the baseline: log-odds of the class that was chosen, or the value."
+    )
+    output = serializers.FloatField(help_text="The margin of the row.")
+    contributions = serializers.DictField(
+        child=serializers.FloatField(), help_text="By column; they add up to output − base."
+    )
+
+
 class PredictAnswerSerializer(serializers.Serializer[Any]):
     """One prediction per row."""
 
@@ -80,6 +93,12 @@ class PredictAnswerSerializer(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.FloatField()),
         required=False,
         help_text="One share per class and row; absent for a regression.",
+    )
+    explanations = serializers.ListField(
+        child=ExplanationSerializer(), required=False, help_text="One per row, if asked for."
+    )
+    threshold = serializers.FloatField(
+        required=False, help_text="Beside explanations: the share from which on the second class is predicted."
     )
     model = AnsweringModelSerializer()
     prediction_id = serializers.UUIDField(help_text="Its id in the prediction log; outcomes are sent with it.")

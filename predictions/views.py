@@ -5,14 +5,15 @@ from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.serializers import TokenBlacklistSerializer
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
 
-from features.ground.roles import READERS
+from features.ground.errors import bounded
+from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS
 from predictions import serializers
 from predictions.actions.log_predictions import flush_log
 from predictions.actions.predict import PredictRequest, predict
@@ -20,6 +21,7 @@ from predictions.actions.record_outcomes import record_outcomes
 from predictions.adapters.reads import read_prediction
 from predictions.core.arrow_tables import parse_arrow
 from predictions.core.csv_rows import parse_csv
+from predictions.errors import InvalidRequestError
 from predictions.parsers import (
     ARROW,
     CSV,
@@ -82,13 +84,16 @@ class PredictView(LimitedView):
             CSV: OpenApiTypes.STR,
         },
         responses={200: serializers.PredictAnswerSerializer} | _errors(400, 401, 403, 404, 413, 415, 422, 429, 503),
+        parameters=[OpenApiParameter("explain", bool, description="Say what moved each answer; at most ten rows.")],
         examples=[
             OpenApiExample("rows", {"data": [[5.1, 3.5], [6.2, None]]}, request_only=True),
             OpenApiExample("records", {"records": [{"length": 5.1, "width": 3.5}]}, request_only=True),
             OpenApiExample("entities", {"entities": ["N12345", {"tail": "N54321"}]}, request_only=True),
         ],
     )
-    def post(self, request: Request, name: str | None = None, number: int | None = None) -> Response:
+    def post(
+        self, request: Request, name: str | None = None, number: int | None = None, stage: str | None = None
+    ) -> Response:
         """Answer with one prediction per row."""
         return Response(
             predict(
@@ -97,10 +102,30 @@ class PredictView(LimitedView):
                     request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
                     model=name,
                     version=number,
+                    stage=stage,
+                    explain=_wants_explanations(request),
                     **_question(request),
                 )
             )
         )
+
+
+class PredictStageView(PredictView):
+    """Ask the version that holds a stage, whatever share of the traffic it has."""
+
+    @property
+    def roles(self) -> list[str]:
+        """Return who decides about promotions, and may look at what is not live."""
+        return [ADMIN, PROMOTER, APPROVER]
+
+
+def _wants_explanations(request: Request) -> bool:
+    value = request.query_params.get("explain", "false").lower()
+    if value not in ("true", "false"):
+        raise InvalidRequestError(f"explain must be true or false; got {bounded(value, 40)}")
+    if value == "true" and request.accepted_renderer.format != AnswerRenderer.format:
+        raise InvalidRequestError("explanations are given in JSON: send Accept: application/json")
+    return value == "true"
 
 
 def _question(request: Request) -> dict[str, Any]:

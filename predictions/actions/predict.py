@@ -12,6 +12,7 @@ from predictions.actions.log_predictions import log
 from predictions.actions.look_up_entities import look_up_entities
 from predictions.actions.score_shadow import offer_to_shadow
 from predictions.adapters.cache import Scored
+from predictions.adapters.explaining import explain_rows
 from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
 from predictions.adapters.serving import Serving
@@ -42,6 +43,10 @@ class PredictRequest:
         Cells in column order, objects by column, or entities of the online store by key or by column.
     table : Table, optional
         Columns or named rows, as other dialects send them.
+    stage : str, optional
+        Ask whoever holds this stage, whatever the split says.
+    explain : bool, default False
+        Whether to say what moved each answer.
     source : str
         Which door it came through: api, cli, stream or batch.
     """
@@ -55,6 +60,8 @@ class PredictRequest:
     records: Sequence[Any] | None = None
     entities: Sequence[Any] | None = None
     table: Table | None = None
+    stage: str | None = None
+    explain: bool = False
     source: str = "api"
 
 
@@ -90,6 +97,8 @@ def predict(request: PredictRequest) -> PredictAnswer:
         If no such model or version is registered.
     ModelNotReadyError
         If no version of the model is loaded.
+    StageEmptyError
+        If no version holds the stage that is asked.
     ScoringError
         If the model has no answer for these inputs.
     """
@@ -97,6 +106,8 @@ def predict(request: PredictRequest) -> PredictAnswer:
     serving = engine.serving(request.model)
     if request.version is not None:
         return _answer(request, engine.version(serving.model, request.version), "pinned", serving, started)
+    if request.stage is not None:
+        return _answer(request, serving.holder(request.stage), "pinned", serving, started)
     payload = None
     unit = request.request_id
     if request.table is None and (request.body is None or b'"entities"' in request.body):
@@ -205,4 +216,6 @@ def _hand_out(
         prediction_id=entry.id,
         request_id=request.request_id,
         at=now,
+        threshold=loaded.threshold,
+        explanations=explain_rows(loaded, scored.frame) if request.explain else None,
     )

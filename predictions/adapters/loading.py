@@ -37,6 +37,9 @@ class LoadedVersion:
     plan: InputPlan
     classes: tuple[Any, ...]
     views: tuple[ServedView, ...]
+    estimator: str
+    baseline: Columns
+    threshold: float | None
     max_depth: int
     loaded_at: datetime
     cache: PredictionCache
@@ -60,6 +63,10 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         plan=plan,
         classes=tuple(version.output_schema.get("classes") or ()),
         views=_views(version),
+        estimator=version.estimator,
+        # What explanations compare with: the training means, and the first allowed text.
+        baseline=_sample(plan, version.metrics.get("features") or {}, 1),
+        threshold=version.output_schema.get("threshold"),
         max_depth=config.security.max_depth,
         loaded_at=timezone.now(),
         cache=PredictionCache(config.model.cache_size),

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from features.ground.errors import bounded
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.routing import goes_to_canary
-from predictions.errors import ModelNotReadyError
+from predictions.errors import ModelNotReadyError, StageEmptyError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,17 @@ class Serving:
         ):
             return self.canary, "canary"
         return self.live(), "production"
+
+    def holder(self, stage: str) -> LoadedVersion:
+        """Return the version that holds a stage."""
+        held = {"production": self.production, "canary": self.canary, "shadow": self.shadow}
+        if (found := held.get(stage)) is None:
+            raise StageEmptyError(
+                f"no version of {self.model} is loaded as {bounded(stage, 40)}; ask {', '.join(held)}, or a version",
+                model=self.model,
+                loaded=[name for name, version in held.items() if version],
+            )
+        return found
 
     def live(self) -> LoadedVersion:
         """Return the production version."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from predictions.core.explain import Explanation
 from predictions.core.inputs import Columns
 
 
@@ -36,6 +37,10 @@ class PredictAnswer:
         The request's own id.
     at : datetime
         When it was answered, UTC.
+    threshold : float, optional
+        The share of the second class from which on it is predicted, where the version has one.
+    explanations : list of Explanation, optional
+        One per row, if asked for.
     """
 
     predictions: list[Any]
@@ -48,6 +53,8 @@ class PredictAnswer:
     prediction_id: UUID
     request_id: str
     at: datetime
+    threshold: float | None = None
+    explanations: list[Explanation] | None = None
 
     def about(self) -> dict[str, Any]:
         """Return who answered, when, and the id of the answer."""
@@ -64,6 +71,9 @@ class PredictAnswer:
         answer: dict[str, Any] = {"predictions": self.predictions}
         if self.probabilities is not None:
             answer["probabilities"] = self.probabilities
+        if self.explanations is not None:
+            answer["explanations"] = [explanation.body() for explanation in self.explanations]
+            answer |= {} if self.threshold is None else {"threshold": self.threshold}
         answer["model"] = {"name": self.model, "version": self.version, "role": self.role}
         answer["prediction_id"] = str(self.prediction_id)
         answer["timestamp"] = f"{self.at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

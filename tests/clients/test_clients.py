@@ -1,6 +1,8 @@
 """The real clients of three ecosystems, unmodified, against the served product: the same bits as our own dialect."""
 
 import json
+import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,3 +77,17 @@ def test_mlflows_client(server: Server, site: Site) -> None:
     assert found["default"] == ours(server, site)["predictions"]
     assert found["version"]
     assert "lack colour" in found["refused"]
+
+
+@pytest.mark.parametrize(("client", "shown"), [("tritonclient", "small"), ("mlflow", "small")])
+def test_the_pages_examples(server: Server, site: Site, client: str, shown: str) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/serving.md").read_text(), re.M | re.S)
+    block = next(block for block in blocks if f"from {client}" in block)
+    # MLflow's client takes the port by itself.
+    text = block.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}").replace('"8000/', f'"{server.port}/')
+    environ = {**os.environ, "TOKEN": site.tokens["user"]}
+    done = subprocess.run(
+        [str(PYTHON), "-c", text], env=environ, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout
