@@ -70,6 +70,12 @@ class LimitUnavailableError(PredictionsError, UnavailableError):
     code = "limiter_unavailable"
 
 
+class LogUnavailableError(PredictionsError, UnavailableError):
+    """An answer can't be recorded, and none may be given without."""
+
+    code = "log_unavailable"
+
+
 class UnknownUserError(PredictionsError, NotFoundError):
     """Nobody of that name has an account."""
 

@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 
 from features.ground.request_ids import request_id
 from predictions import engine, metrics, tokens
+from predictions.actions.log_predictions import log
 from predictions.actions.predict import PredictRequest, predict
 from predictions.adapters.limits import hit
 from predictions.throttles import ENVIRON_KEY
@@ -65,6 +66,7 @@ class Lane:
     def __init__(self, application: Application) -> None:
         self.application = application
         engine.start()
+        log.start()
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""

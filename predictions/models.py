@@ -34,6 +34,14 @@ class Prediction(models.Model):
     columns = models.JSONField(default=list, help_text="Names of the inputs, in order.")
     inputs = models.JSONField(help_text="Rows as scored, after the missing-value policy.")
     outputs = models.JSONField(help_text="predictions and, for a classifier, probabilities.")
+    snapshots = models.JSONField(
+        default=dict, blank=True, help_text="Where features were looked up: the online snapshot of each view."
+    )
+    route = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Why this version answered: by, bucket, percent, key; empty if no canary is.",
+    )
     rows = models.PositiveIntegerField(default=1)
     latency_ms = models.FloatField(help_text="Scoring time in milliseconds.")
     at = models.DateTimeField(db_index=True)
@@ -51,7 +59,10 @@ class Prediction(models.Model):
                 condition=Q(role__in=("production", "canary", "shadow", "pinned")), name="prediction_role"
             ),
         )
-        indexes = (models.Index(fields=("model_version", "at"), name="prediction_version_at"),)
+        indexes = (
+            models.Index(fields=("model_version", "at"), name="prediction_version_at"),
+            models.Index(fields=("principal", "at"), name="prediction_principal_at"),
+        )
 
     def __str__(self) -> str:
         return str(self.id)

@@ -132,6 +132,12 @@ class PredictionLogConfig(Section):
     enabled: bool = True
     buffer_rows: int = Field(10_000, ge=1)
     flush_seconds: float = Field(0.2, gt=0)
+    write_timeout_s: float = Field(1.0, gt=0, le=30)
+    durable: bool = False
+    spool_mb: int = Field(512, ge=1)
+    sample: Share = 1.0
+    redact: Names = []
+    keep_days: int = Field(0, ge=0)
     shadow_queue: int = Field(256, ge=1)
 
 

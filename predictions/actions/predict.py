@@ -2,10 +2,11 @@
 
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from predictions import engine
 from predictions.actions.log_predictions import log
@@ -29,7 +30,7 @@ class PredictRequest:
     principal : str
         Who asks, as `user:NAME`, `service:NAME` or `cli:NAME`.
     request_id : str
-        The request's own id; it decides between canary and production where there is no entity.
+        The request's own id.
     model : str, optional
         The model's name; the default model if None.
     version : int, optional
@@ -55,11 +56,24 @@ class PredictRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asked:
-    """Checked inputs, the entities they belong to, and the bytes their answer may be kept by."""
+    """Checked inputs, where they come from, and the bytes their answer may be kept by."""
 
     frame: Columns
     entities: tuple[str, ...] = ()
+    snapshots: Mapping[str, int] = field(default_factory=dict)
     key: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Turn:
+    """Who answers a request, as what and why, and the id its answer will have."""
+
+    id: UUID
+    started: float
+    serving: Serving
+    loaded: LoadedVersion
+    role: str
+    route: Mapping[str, Any] = field(default_factory=dict)
 
 
 def predict(request: PredictRequest) -> PredictAnswer:
@@ -87,18 +101,20 @@ def predict(request: PredictRequest) -> PredictAnswer:
         If no version of the model is loaded.
     ScoringError
         If the model has no answer for these inputs.
+    LogUnavailableError
+        If every answer must be recorded, and this one can't.
     """
-    started = time.perf_counter()
+    started, key = time.perf_counter(), uuid.uuid4()
     serving = engine.serving(request.model)
     if request.version is not None:
-        return _answer(request, engine.version(serving.model, request.version), "pinned", serving, started)
+        loaded = engine.version(serving.model, request.version)
+        return _answer(request, _Turn(id=key, started=started, serving=serving, loaded=loaded, role="pinned"))
     payload = None
-    unit = request.request_id
     if request.body is None or b'"entities"' in request.body:
         payload = _payload(request, serving)
-        unit = payload.entities[0] if payload.entities else unit
-    loaded, role = serving.pick(unit)
-    return _answer(request, loaded, role, serving, started, payload)
+    loaded, role, route = serving.pick(payload.entities or () if payload else (), key)
+    turn = _Turn(id=key, started=started, serving=serving, loaded=loaded, role=role, route=route)
+    return _answer(request, turn, payload)
 
 
 def _payload(request: PredictRequest, serving: Serving) -> Payload:
@@ -112,27 +128,21 @@ def _payload(request: PredictRequest, serving: Serving) -> Payload:
     )
 
 
-def _answer(
-    request: PredictRequest,
-    loaded: LoadedVersion,
-    role: str,
-    serving: Serving,
-    started: float,
-    payload: Payload | None = None,
-) -> PredictAnswer:
+def _answer(request: PredictRequest, turn: _Turn, payload: Payload | None = None) -> PredictAnswer:
+    loaded = turn.loaded
     body = request.body if payload is None else None
     scored = loaded.cache.get(body) if body is not None else None
-    entities: tuple[str, ...] = ()
+    asked = None
     if scored is not None:
         loaded.meters.cache_hits.inc()
     else:
-        asked = _asked(loaded, payload or _payload(request, serving), body)
-        scored, entities = score_frame(loaded, asked.frame), asked.entities
+        asked = _asked(loaded, payload or _payload(request, turn.serving), body)
+        scored = score_frame(loaded, asked.frame)
         if asked.key is not None:
             loaded.cache.put(asked.key, scored)
     for share in scored.confidence:
         loaded.meters.confidence.observe(share)
-    return _hand_out(request, loaded, role, serving, scored, entities, started)
+    return _hand_out(request, turn, scored, asked)
 
 
 def _asked(loaded: LoadedVersion, payload: Payload, body: bytes | None) -> _Asked:
@@ -141,49 +151,46 @@ def _asked(loaded: LoadedVersion, payload: Payload, body: bytes | None) -> _Aske
     if payload.records is not None:
         return _Asked(frame=loaded.plan.from_records(payload.records), key=body)
     keys = payload.entities or []
-    return _Asked(frame=look_up_entities(loaded, keys), entities=tuple(keys))
+    found = look_up_entities(loaded, keys)
+    return _Asked(frame=found.frame, snapshots=found.snapshots, entities=tuple(keys))
 
 
-def _hand_out(
-    request: PredictRequest,
-    loaded: LoadedVersion,
-    role: str,
-    serving: Serving,
-    scored: Scored,
-    entities: tuple[str, ...],
-    started: float,
-) -> PredictAnswer:
+def _hand_out(request: PredictRequest, turn: _Turn, scored: Scored, asked: _Asked | None) -> PredictAnswer:
     now = datetime.now(UTC)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - turn.started
+    loaded, generation = turn.loaded, turn.serving.generation
     loaded.meters.request.observe(seconds)
     entry = LogEntry(
-        id=uuid.uuid4(),
+        id=turn.id,
         request_id=request.request_id,
         version_id=loaded.version_id,
         model=loaded.model,
-        generation=serving.generation,
-        role=role,
+        generation=generation,
+        role=turn.role,
         principal=request.principal,
-        entity_keys=entities,
+        entity_keys=asked.entities if asked else (),
         frame=scored.frame,
         predictions=scored.predictions,
         probabilities=scored.probabilities,
         latency_ms=seconds * 1000,
         at=now,
         source=request.source,
+        snapshots=asked.snapshots if asked else {},
+        route=turn.route,
+        hidden=loaded.hidden,
     )
     log.offer(entry)
-    if serving.shadow is not None and role != "pinned":
-        offer_to_shadow(serving.shadow, entry)
+    if turn.serving.shadow is not None and turn.role != "pinned":
+        offer_to_shadow(turn.serving.shadow, entry)
     return PredictAnswer(
         predictions=scored.predictions,
         probabilities=scored.probabilities,
         classes=loaded.classes,
         model=loaded.model,
         version=loaded.number,
-        role=role,
-        generation=serving.generation,
-        prediction_id=entry.id,
+        role=turn.role,
+        generation=generation,
+        prediction_id=turn.id,
         request_id=request.request_id,
         at=now,
     )

@@ -36,6 +36,7 @@ class LoadedVersion:
     plan: InputPlan
     classes: tuple[Any, ...]
     views: tuple[ServedView, ...]
+    hidden: frozenset[str]
     max_depth: int
     loaded_at: datetime
     cache: PredictionCache
@@ -59,6 +60,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         plan=plan,
         classes=tuple(version.output_schema.get("classes") or ()),
         views=_views(version),
+        hidden=_hidden(version),
         max_depth=config.security.max_depth,
         loaded_at=timezone.now(),
         cache=PredictionCache(config.model.cache_size),
@@ -89,6 +91,13 @@ def _views(version: ModelVersion) -> tuple[ServedView, ...]:
         )
         for view in version.snapshot.views.order_by("name")
     )
+
+
+def _hidden(version: ModelVersion) -> frozenset[str]:
+    """Return the columns the log must not keep: those the contract calls personal, and those the installation names."""
+    snapshot = version.snapshot
+    personal = [column.name for column in snapshot.dataset_version.dataset.columns() if column.pii] if snapshot else []
+    return frozenset((*personal, *settings.CONFIG.prediction_log.redact))
 
 
 def _runtime(version: ModelVersion) -> Runtime:

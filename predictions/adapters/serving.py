@@ -1,10 +1,13 @@
 """Who answers for a model, and what health shows of it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from predictions.adapters.loading import LoadedVersion
-from predictions.core.routing import goes_to_canary
+from predictions.core.routing import BUCKETS, bucket, key_name, unit_of
 from predictions.errors import ModelNotReadyError
 
 
@@ -27,16 +30,19 @@ class Serving:
         """Return what tells two states of the registry apart."""
         return self.model_id, self.generation, self.canary_percent
 
-    def pick(self, unit: str) -> tuple[LoadedVersion, str]:
-        """Return the version that answers for an entity or request, and as what."""
-        if self.canary is not None and goes_to_canary(
-            unit, model=self.model, key=self.route_key, percent=self.canary_percent
-        ):
-            return self.canary, "canary"
+    def pick(self, entities: Sequence[str], prediction_id: UUID) -> tuple[LoadedVersion, str, Mapping[str, Any]]:
+        """Return the version that answers for an entity or prediction, as what, and why."""
+        route: Mapping[str, Any] = {}
+        if self.canary is not None:
+            unit, by = unit_of(entities, prediction_id)
+            found = bucket(unit, model=self.model, key=self.route_key)
+            route = {"by": by, "bucket": found, "percent": self.canary_percent, "key": key_name(self.route_key)}
+            if found < self.canary_percent * BUCKETS // 100:
+                return self.canary, "canary", route
         if self.production is None:
             why = f": {self.error}" if self.error else "; promote a version first"
             raise ModelNotReadyError(f"no production version of {self.model} is loaded{why}", model=self.model)
-        return self.production, "production"
+        return self.production, "production", route
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
