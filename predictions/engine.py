@@ -1,6 +1,5 @@
 """The models this process answers with: loaded beside the old ones, swapped by one reference."""
 
-import hashlib
 import logging
 import os
 import threading
@@ -18,6 +17,7 @@ from models_store.errors import UnknownModelError, UnknownVersionError
 from models_store.models import ModelVersion, RegisteredModel, Stage
 from predictions import metrics
 from predictions.adapters.loading import LoadedVersion, load_version
+from predictions.adapters.route_key import route_key
 from predictions.adapters.serving import ModelStatus, Serving, status_of
 from predictions.errors import AmbiguousModelError, ModelLoadError, ModelNotReadyError
 
@@ -165,7 +165,7 @@ class Engine:
             model_id=pk,
             generation=generation,
             canary_percent=percent,
-            route_key=_route_key(),
+            route_key=route_key(),
             production=loaded.get(Stage.PRODUCTION),
             canary=loaded.get(Stage.CANARY),
             shadow=loaded.get(Stage.SHADOW),
@@ -227,10 +227,6 @@ class Engine:
                 models=live[:20],
             )
         return ModelNotReadyError("no model has a production version; promote one first")
-
-
-def _route_key() -> bytes:
-    return hashlib.sha256(b"route\x00" + settings.SECRET_KEY.encode()).digest()
 
 
 _engine = Engine()
