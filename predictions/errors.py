@@ -58,6 +58,12 @@ class ScoringError(PredictionsError, RefusedError):
     code = "scoring_failed"
 
 
+class NotFiniteError(ScoringError):
+    """The model's answer to this well-formed input is no number."""
+
+    code = "not_finite"
+
+
 class EntitiesNotServedError(PredictionsError, RefusedError):
     """The model can't look its features up by entity."""
 

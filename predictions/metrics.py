@@ -51,6 +51,9 @@ prediction_log_unsampled_total = Counter(
     "prediction_log_unsampled_total", "Answers left out of the log by its sampling."
 )
 prediction_log_shed_total = Counter("prediction_log_shed_total", "Answers the log had no room for or could not keep.")
+canary_fallbacks_total = Counter(
+    "canary_fallbacks_total", "Requests production answered because the canary had no answer.", ("model",)
+)
 shadow_dropped_total = Counter("shadow_dropped_total", "Requests the shadow's queue had no room for.", ("model",))
 shadow_errors_total = Counter("shadow_errors_total", "Requests the shadow had no answer for.", ("model",))
 rate_limited_total = Counter("rate_limited_total", "Requests over a rate limit.", ("scope",))

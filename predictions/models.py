@@ -42,6 +42,9 @@ class Prediction(models.Model):
         blank=True,
         help_text="Why this version answered: by, bucket, percent, key; empty if no canary is.",
     )
+    fallback = models.CharField(
+        max_length=40, blank=True, default="", help_text="Why the canary that was due had no answer: an error's code."
+    )
     rows = models.PositiveIntegerField(default=1)
     latency_ms = models.FloatField(help_text="Scoring time in milliseconds.")
     at = models.DateTimeField(db_index=True)
@@ -62,6 +65,7 @@ class Prediction(models.Model):
         indexes = (
             models.Index(fields=("model_version", "at"), name="prediction_version_at"),
             models.Index(fields=("principal", "at"), name="prediction_principal_at"),
+            models.Index(fields=("model_version", "at"), name="prediction_fallback", condition=~Q(fallback="")),
         )
 
     def __str__(self) -> str:

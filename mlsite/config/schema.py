@@ -141,6 +141,14 @@ class PredictionLogConfig(Section):
     shadow_queue: int = Field(256, ge=1)
 
 
+class CanaryConfig(Section):
+    guard: bool = True
+    mirror: bool = True
+    alpha: float = Field(0.01, gt=0, lt=0.5)
+    max_error_share: float = Field(0.02, gt=0, lt=1)
+    max_latency_ratio: float = Field(3.0, ge=1)
+
+
 class JobsConfig(Section):
     broker_url: Annotated[SecretStr, _url("redis", "rediss", "filesystem")] = SecretStr("")
     concurrency: int = Field(1, ge=1, le=64)
@@ -243,6 +251,7 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     input_validation: InputValidationConfig = InputValidationConfig()
     prediction_log: PredictionLogConfig = PredictionLogConfig()
+    canary: CanaryConfig = CanaryConfig()
     jobs: JobsConfig = JobsConfig()
     drift: DriftConfig = DriftConfig()
     streaming: StreamingConfig = StreamingConfig()

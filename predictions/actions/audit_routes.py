@@ -66,13 +66,13 @@ def audit_routes(model: str | None = None, *, since: datetime | None = None) -> 
     key, percents = route_key(), _percents()
     checked = other = 0
     faults: list[dict[str, str]] = []
-    names = ("pk", "route", "role", "entity_keys", "generation", "model_version__model__name")
-    for pk, route, role, entities, generation, name in rows.values_list(*names).iterator(chunk_size=2000):
+    names = ("pk", "route", "role", "entity_keys", "generation", "fallback", "model_version__model__name")
+    for pk, route, role, entities, generation, fallback, name in rows.values_list(*names).iterator(chunk_size=2000):
         if route and route.get("key") != key_name(key):
             other += 1
             continue
         checked += 1
-        why = route_fault(route, role, entities=entities, prediction_id=pk, model=name, key=key)
+        why = route_fault(route, role, entities=entities, prediction_id=pk, model=name, key=key, fallback=fallback)
         why = why or _percent_fault(route, percents.get((name, generation)))
         if why:
             faults.append({"prediction_id": str(pk), "why": why})

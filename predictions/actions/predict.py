@@ -2,13 +2,16 @@
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from predictions import engine
+from django.conf import settings
+
+from features.ground.errors import DomainError
+from predictions import engine, metrics
 from predictions.actions.log_predictions import log
 from predictions.actions.look_up_entities import look_up_entities
 from predictions.actions.score_shadow import offer_to_shadow
@@ -74,6 +77,14 @@ class _Turn:
     loaded: LoadedVersion
     role: str
     route: Mapping[str, Any] = field(default_factory=dict)
+    fallback: str = ""
+
+    def beside(self) -> Iterator[LoadedVersion]:
+        """Yield who else is asked, later: the shadow, and production where a canary answered."""
+        if self.serving.shadow is not None and self.role != "pinned":
+            yield self.serving.shadow
+        if self.role == "canary" and self.serving.production is not None and settings.CONFIG.canary.mirror:
+            yield self.serving.production
 
 
 def predict(request: PredictRequest) -> PredictAnswer:
@@ -114,6 +125,14 @@ def predict(request: PredictRequest) -> PredictAnswer:
         payload = _payload(request, serving)
     loaded, role, route = serving.pick(payload.entities or () if payload else (), key)
     turn = _Turn(id=key, started=started, serving=serving, loaded=loaded, role=role, route=route)
+    try:
+        return _answer(request, turn, payload)
+    except Exception as error:  # whatever a canary does is nobody's fault but its own: production answers
+        if role != "canary" or serving.production is None:
+            raise
+        metrics.canary_fallbacks_total.labels(loaded.model).inc()
+        code = error.code if isinstance(error, DomainError) else "internal_error"
+        turn = replace(turn, loaded=serving.production, role="production", fallback=code)
     return _answer(request, turn, payload)
 
 
@@ -177,11 +196,12 @@ def _hand_out(request: PredictRequest, turn: _Turn, scored: Scored, asked: _Aske
         source=request.source,
         snapshots=asked.snapshots if asked else {},
         route=turn.route,
+        fallback=turn.fallback,
         hidden=loaded.hidden,
     )
     log.offer(entry)
-    if turn.serving.shadow is not None and turn.role != "pinned":
-        offer_to_shadow(turn.serving.shadow, entry)
+    for other in turn.beside():
+        offer_to_shadow(other, entry)
     return PredictAnswer(
         predictions=scored.predictions,
         probabilities=scored.probabilities,

@@ -121,7 +121,7 @@ def _version(row: Prediction) -> dict[str, Any]:
 
 
 def _route(row: Prediction) -> dict[str, Any]:
-    body = {"role": str(row.role), **row.route}
+    body = {"role": str(row.role), **row.route} | ({"fallback": row.fallback} if row.fallback else {})
     if row.role not in (Prediction.Role.PRODUCTION, Prediction.Role.CANARY):
         return body
     fault = route_fault(
@@ -131,6 +131,7 @@ def _route(row: Prediction) -> dict[str, Any]:
         prediction_id=row.pk,
         model=row.model_version.model.name,
         key=route_key(),
+        fallback=row.fallback,
     )
     return body | {"right": not fault} | ({"why": fault} if fault else {})
 

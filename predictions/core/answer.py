@@ -71,7 +71,8 @@ class LogEntry:
     """One answer on its way to the prediction log; a shadow's has the request id of the live one.
 
     `snapshots` are the online snapshots its features came from, by view; `route` says why this version answered.
-    `hidden` are the columns whose values must not be kept.
+    `fallback` is the code of what a canary said where production answered for it. `hidden` are the columns whose
+    values must not be kept.
     """
 
     id: UUID
@@ -90,6 +91,7 @@ class LogEntry:
     source: str
     snapshots: Mapping[str, int] = field(default_factory=dict)
     route: Mapping[str, Any] = field(default_factory=dict)
+    fallback: str = ""
     hidden: frozenset[str] = frozenset()
 
     @property
@@ -117,6 +119,7 @@ class LogEntry:
             outputs=_text(outputs),
             snapshots=_text(dict(self.snapshots)),
             route=_text(dict(self.route)),
+            fallback=self.fallback,
             rows=self.rows,
             latency_ms=self.latency_ms,
             at=self.at,

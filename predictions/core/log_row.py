@@ -23,6 +23,7 @@ class LogRow(NamedTuple):
     outputs: str
     snapshots: str
     route: str
+    fallback: str
     rows: int
     latency_ms: float
     at: datetime

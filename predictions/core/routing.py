@@ -91,7 +91,14 @@ def key_name(key: bytes) -> str:
 
 
 def route_fault(
-    route: Mapping[str, Any], role: str, *, entities: Sequence[str], prediction_id: UUID, model: str, key: bytes
+    route: Mapping[str, Any],
+    role: str,
+    *,
+    entities: Sequence[str],
+    prediction_id: UUID,
+    model: str,
+    key: bytes,
+    fallback: str = "",
 ) -> str:
     """Return why a logged route can't be right; empty if it is what the split says.
 
@@ -109,6 +116,8 @@ def route_fault(
         The model's name.
     key : bytes
         The secret of the split.
+    fallback : str
+        Why production answered where the canary was due, if it did.
 
     Returns
     -------
@@ -124,4 +133,6 @@ def route_fault(
     if (by, found) != (route.get("by"), route.get("bucket")):
         return f"bucket {found} by {by} is due, {route.get('bucket')} by {route.get('by')} is logged"
     due = "canary" if found < int(route.get("percent", 0)) * BUCKETS // 100 else "production"
+    if fallback and due == "canary":
+        due = "production"
     return "" if role == due else f"{due} was due for bucket {found} at {route['percent']} %, {role} answered"
