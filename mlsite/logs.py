@@ -17,6 +17,7 @@ SECRET = re.compile(
     r"(?i)(bearer\s+|basic\s+|(?:password|secret|token|api[_-]?key|authorization)[\"']?\s*[:=]\s*[\"']?)[^\s\"',}&]+"
 )
 JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+API_KEY = re.compile(r"\bmlk_[0-9a-f]{12}_[\w-]+")
 URL_PASSWORD = re.compile(r"(\w+://[^:/\s]*:)[^@/\s]+@")
 
 # What this process writes to, by folder, role and process id: a forked child finds no entry of its own.
@@ -27,7 +28,7 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     """Replace tokens, passwords and keys in every text of a log event."""
     for key, value in event.items():
         if isinstance(value, str):
-            text = JWT.sub("[token]", SECRET.sub(r"\1[secret]", value))
+            text = API_KEY.sub("[key]", JWT.sub("[token]", SECRET.sub(r"\1[secret]", value)))
             event[key] = URL_PASSWORD.sub(r"\1[secret]@", text)
     return event
 

@@ -92,13 +92,14 @@ class Engine:
         """Compare generations and load what changed; what can't be loaded leaves the old version answering."""
         with self._lock:
             table = dict(self._table)
-            rows = list(RegisteredModel.objects.values_list("pk", "name", "generation", "canary_percent"))
-            for gone in table.keys() - {name for _, name, _, _ in rows}:
+            rows = list(RegisteredModel.objects.only("name", "generation", "canary_percent", "policy"))
+            for gone in table.keys() - {row.name for row in rows}:
                 del table[gone]
-            for pk, name, generation, percent in rows:
-                old = table.get(name)
-                if old is None or old.state != (pk, generation, percent) or self._due(name):
-                    table[name] = self._build(pk, name, generation, percent, old)
+            for row in rows:
+                old, callers = table.get(row.name), tuple(row.policy.get("callers", ()))
+                state = (row.pk, row.generation, row.canary_percent, callers)
+                if old is None or old.state != state or self._due(row.name):
+                    table[row.name] = self._build(row, callers, old)
             self._table = table
             self._default = self._choose_default(table)
             self._ready = True
@@ -151,7 +152,8 @@ class Engine:
                 break
         connection.close()
 
-    def _build(self, pk: int, name: str, generation: int, percent: int, old: Serving | None) -> Serving:
+    def _build(self, model: RegisteredModel, callers: tuple[str, ...], old: Serving | None) -> Serving:
+        pk, name = model.pk, model.name
         wanted = {
             version.stage: version
             for version in ModelVersion.objects.filter(model=pk, stage__in=LIVE).select_related("model", "snapshot")
@@ -163,8 +165,9 @@ class Engine:
         serving = Serving(
             model=name,
             model_id=pk,
-            generation=generation,
-            canary_percent=percent,
+            generation=model.generation,
+            canary_percent=model.canary_percent,
+            callers=callers,
             route_key=route_key(),
             production=loaded.get(Stage.PRODUCTION),
             canary=loaded.get(Stage.CANARY),

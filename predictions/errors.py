@@ -1,7 +1,9 @@
 """Errors of serving."""
 
 from features.ground.errors import (
+    ConflictError,
     DomainError,
+    ForbiddenError,
     InvalidInputError,
     NotFoundError,
     RefusedError,
@@ -80,6 +82,30 @@ class LogUnavailableError(PredictionsError, UnavailableError):
     """An answer can't be recorded, and none may be given without."""
 
     code = "log_unavailable"
+
+
+class ModelForbiddenError(PredictionsError, ForbiddenError):
+    """The caller may not ask this model."""
+
+    code = "model_forbidden"
+
+
+class InvalidKeyRequestError(PredictionsError, InvalidInputError):
+    """What a key is to be good for makes no sense."""
+
+    code = "bad_key_request"
+
+
+class KeyExistsError(PredictionsError, ConflictError):
+    """A key has this name already."""
+
+    code = "key_exists"
+
+
+class UnknownKeyError(PredictionsError, NotFoundError):
+    """No key has this name."""
+
+    code = "unknown_key"
 
 
 class UnknownUserError(PredictionsError, NotFoundError):

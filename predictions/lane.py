@@ -143,7 +143,11 @@ def _answer(
     body = environ["wsgi.input"].read(length)
     asked_by = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
     try:
-        answer = predict(PredictRequest(principal=principal.name, request_id=asked_by, model=model, body=body))
+        answer = predict(
+            PredictRequest(
+                principal=principal.name, caller=principal.caller, request_id=asked_by, model=model, body=body
+            )
+        )
     except Exception:  # noqa: BLE001 (Django's view meets the same, says it in full and logs it)
         # The body is put back for it.
         environ["wsgi.input"] = io.BytesIO(body)

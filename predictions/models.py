@@ -91,3 +91,26 @@ class Outcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prediction_id}[{self.row}] = {self.actual}"
+
+
+class ApiKey(models.Model):
+    """What a service calls the API with; of its secret only a hash is kept."""
+
+    name = models.SlugField(max_length=100, unique=True)
+    prefix = models.CharField(max_length=12, unique=True, help_text="The public part, by which it is found.")
+    secret_hash = models.CharField(max_length=64, help_text="sha256 of the secret part.")
+    roles = models.JSONField(default=list)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To within a few minutes.")
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    # Last, because its name hides the module's from here on.
+    models = models.JSONField(default=list, blank=True, help_text="The models it is good for; all if none is named.")
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.name

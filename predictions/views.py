@@ -19,6 +19,7 @@ from predictions.actions.record_outcomes import record_outcomes
 from predictions.adapters.reads import read_prediction
 from predictions.parsers import AnswerRenderer, BodyParser, StrictJSONParser
 from predictions.throttles import ENVIRON_KEY, PrincipalThrottle, check_token_limit
+from predictions.tokens import caller_of
 
 _MEANINGS = {
     400: "Malformed or invalid data: `Invalid request data`, with what is wrong in `fields`.",
@@ -81,6 +82,7 @@ class PredictView(LimitedView):
             predict(
                 PredictRequest(
                     principal=str(request.user.pk),
+                    caller=caller_of(request),
                     request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
                     model=name,
                     version=number,
@@ -106,7 +108,8 @@ class FeedbackView(LimitedView):
         form = serializers.FeedbackSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         flush_log()
-        return Response({"recorded": record_outcomes(form.items(), actor=str(request.user.pk))})
+        recorded = record_outcomes(form.items(), actor=str(request.user.pk), models=caller_of(request).models)
+        return Response({"recorded": recorded})
 
 
 class PredictionView(LimitedView):
@@ -122,7 +125,8 @@ class PredictionView(LimitedView):
     def get(self, request: Request, prediction_id: UUID) -> Response:
         """Return a logged prediction with its outcomes; it is in the log within a second of its answer."""
         flush_log()
-        return Response(serializers.PredictionSerializer(read_prediction(prediction_id)).data)
+        found = read_prediction(prediction_id, models=caller_of(request).models)
+        return Response(serializers.PredictionSerializer(found).data)
 
 
 @extend_schema(

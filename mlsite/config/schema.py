@@ -99,6 +99,8 @@ class SecurityConfig(Section):
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     jwt_issuer: str = "mlsite"
     jwt_audience: str = "mlsite-api"
+    require_expiry: bool = True
+    require_token_id: bool = True
     require_issuer: bool = True
     require_audience: bool = True
     token_expire_minutes: int = Field(30, ge=1, le=1440)

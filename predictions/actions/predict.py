@@ -20,6 +20,7 @@ from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
 from predictions.adapters.serving import Serving
 from predictions.core.answer import LogEntry, PredictAnswer
+from predictions.core.caller import Caller, check_may_call
 from predictions.core.inputs import Columns
 from predictions.core.parse import Payload, parse_payload
 
@@ -42,6 +43,8 @@ class PredictRequest:
         The JSON text of a predict request.
     rows, records, entities : list, optional
         Cells in column order, objects by column, or keys of the online store.
+    caller : Caller, optional
+        The same, where the door verifies who asks and so knows which models they may ask.
     source : str
         Which door it came through: api, cli, stream or batch.
     """
@@ -54,6 +57,7 @@ class PredictRequest:
     rows: Sequence[Any] | None = None
     records: Sequence[Any] | None = None
     entities: Sequence[str] | None = None
+    caller: Caller | None = None
     source: str = "api"
 
 
@@ -110,6 +114,8 @@ def predict(request: PredictRequest) -> PredictAnswer:
         If no such model or version is registered.
     ModelNotReadyError
         If no version of the model is loaded.
+    ModelForbiddenError
+        If the caller may not ask this model.
     ScoringError
         If the model has no answer for these inputs.
     LogUnavailableError
@@ -117,6 +123,7 @@ def predict(request: PredictRequest) -> PredictAnswer:
     """
     started, key = time.perf_counter(), uuid.uuid4()
     serving = engine.serving(request.model)
+    check_may_call(request.caller, request.principal, serving.model, serving.callers)
     if request.version is not None:
         loaded = engine.version(serving.model, request.version)
         return _answer(request, _Turn(id=key, started=started, serving=serving, loaded=loaded, role="pinned"))

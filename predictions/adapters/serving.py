@@ -23,12 +23,13 @@ class Serving:
     production: LoadedVersion | None = None
     canary: LoadedVersion | None = None
     shadow: LoadedVersion | None = None
+    callers: tuple[str, ...] = ()
     error: str = ""
 
     @property
-    def state(self) -> tuple[int, int, int]:
+    def state(self) -> tuple[int, int, int, tuple[str, ...]]:
         """Return what tells two states of the registry apart."""
-        return self.model_id, self.generation, self.canary_percent
+        return self.model_id, self.generation, self.canary_percent, self.callers
 
     def pick(self, entities: Sequence[str], prediction_id: UUID) -> tuple[LoadedVersion, str, Mapping[str, Any]]:
         """Return the version that answers for an entity or prediction, as what, and why."""

@@ -4,8 +4,8 @@ A bettor who stakes a fixed share of her capital on each observation being above
 the mean is at most that limit, so her capital passes 1 / alpha at any time with a chance of at most alpha (Ville, Étude
 critique de la notion de collectif, 1939). The mean capital of several bettors with different stakes keeps that, needs
 no variance to be known, and grows exponentially once the limit is passed (Waudby-Smith and Ramdas, JRSS B 86, 2024).
-The interval beside it is the confidence sequence of a normal mixture (Howard et al., Annals of Statistics 49, 2021); why
-looking often needs such tests: Johari et al., KDD 2017.
+The interval beside it is the confidence sequence of a normal mixture (Howard et al., Annals of Statistics 49, 2021);
+why looking often needs such tests: Johari et al., KDD 2017.
 """
 
 import math
