@@ -24,6 +24,7 @@ STATUSES: dict[type[errors.DomainError], int] = {
     errors.ConflictError: 409,
     errors.FencedError: 409,
     errors.TooLargeError: 413,
+    errors.LimitedError: 429,
     errors.RefusedError: 422,
     errors.UnavailableError: 503,
 }
@@ -55,7 +56,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
         return JsonResponse(body("Invalid request data", error.code, request, fields), status=status_of(error))
     if isinstance(error, errors.DomainError):
         status = status_of(error)
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+        wait = error.fields.get("retry_after", RETRY_AFTER_S)
+        headers = {"Retry-After": str(wait)} if status in (429, 503) else {}
         return JsonResponse(body(error.message, error.code, request, error.fields), status=status, headers=headers)
     if not isinstance(error, exceptions.APIException):
         return None

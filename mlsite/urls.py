@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from mlsite import views
+from mlsite.login import login
 
 # Each app registers its pages.
 admin.autodiscover()
@@ -21,6 +22,7 @@ urlpatterns = [
     path("api/v1/", include("predictions.urls")),
     path("api/v1/", include("models_store.urls")),
     path("api/v1/", include("pipeline.urls")),
+    path("admin/login/", login),
     path("admin/", admin.site.urls),
 ]
 

@@ -5,6 +5,7 @@ from features.ground.errors import (
     DomainError,
     ForbiddenError,
     InvalidInputError,
+    LimitedError,
     NotFoundError,
     RefusedError,
     TooLargeError,
@@ -22,6 +23,12 @@ class InvalidRequestError(PredictionsError, InvalidInputError):
     """The request's data can't be scored as it is."""
 
     code = "invalid_request_data"
+
+
+class RowLimitError(PredictionsError, LimitedError):
+    """The caller has had as many rows scored as the limit on rows allows for now."""
+
+    code = "row_limit"
 
 
 class TooManyRowsError(PredictionsError, TooLargeError):

@@ -123,6 +123,7 @@ class ModelConfig(Section):
     poll_seconds: float = Field(0.25, gt=0, le=60)
     parity_tolerance: float = Field(1e-5, gt=0)
     max_artefact_mb: int = Field(512, ge=1)
+    max_memory_mb: float = Field(2048, ge=0)
 
 
 class InputValidationConfig(Section):
@@ -243,6 +244,8 @@ class Config(Section):
     allowed_roles: Annotated[list[Role], NoDecode, BeforeValidator(_split)] = ["admin", "user"]
     rate_limit: Annotated[Rate, RatePattern] = "100/minute"
     token_rate_limit: Annotated[Rate, RatePattern] = "10/minute"  # noqa: S105 (a rate, not a secret)
+    login_rate_limit: Annotated[Rate, RatePattern] = "5/minute"
+    row_rate_limit: Annotated[Rate, RatePattern] = "off"
     nan_replacement: float | None = None
     ssl_cert: Path | None = None
     ssl_key: Path | None = None

@@ -57,7 +57,6 @@ def new_key(name: str, *, roles: Sequence[str], models: Sequence[str] = (), days
     Returns
     -------
     NewKey
-        The key.
 
     Raises
     ------
@@ -81,13 +80,7 @@ def new_key(name: str, *, roles: Sequence[str], models: Sequence[str] = (), days
         expires_at=timezone.now() + timedelta(days=days),
         created_by=actor,
     )
-    good_for = {"roles": row.roles, "models": row.models, "expires_at": row.expires_at.isoformat()}
-    try:
-        with transaction.atomic(durable=True):
-            row.save(force_insert=True)
-            record_audit(actor=actor, action="api_key.new", object_type="api_key", object_id=name, after=good_for)
-    except IntegrityError as error:
-        raise KeyExistsError(f"a key is named {name} already; keys are not made twice", name=name) from error
+    _store(row, actor)
     return NewKey(
         key=f"{BEGINNING}{prefix}_{secret}",
         name=name,
@@ -95,6 +88,16 @@ def new_key(name: str, *, roles: Sequence[str], models: Sequence[str] = (), days
         models=tuple(row.models),
         expires_at=row.expires_at,
     )
+
+
+def _store(row: ApiKey, actor: str) -> None:
+    good_for = {"roles": row.roles, "models": row.models, "expires_at": row.expires_at.isoformat()}
+    try:
+        with transaction.atomic(durable=True):
+            row.save(force_insert=True)
+            record_audit(actor=actor, action="api_key.new", object_type="api_key", object_id=row.name, after=good_for)
+    except IntegrityError as error:
+        raise KeyExistsError(f"a key is named {row.name} already; keys are not made twice", name=row.name) from error
 
 
 def _check(name: str, roles: Sequence[str], days: int) -> None:

@@ -16,6 +16,7 @@ from predictions.actions.log_predictions import log
 from predictions.actions.look_up_entities import look_up_entities
 from predictions.actions.score_shadow import offer_to_shadow
 from predictions.adapters.cache import Scored
+from predictions.adapters.limits import check_rows
 from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
 from predictions.adapters.serving import Serving
@@ -110,16 +111,12 @@ def predict(request: PredictRequest) -> PredictAnswer:
         If the inputs are malformed, or do not fit the model's columns.
     TooManyRowsError
         If there are more rows than one request may hold.
-    UnknownModelError, UnknownVersionError
-        If no such model or version is registered.
-    ModelNotReadyError
-        If no version of the model is loaded.
-    ModelForbiddenError
-        If the caller may not ask this model.
-    ScoringError
-        If the model has no answer for these inputs.
-    LogUnavailableError
-        If every answer must be recorded, and this one can't.
+    UnknownModelError, UnknownVersionError, ModelNotReadyError
+        If no such model or version is registered, or none of it is loaded.
+    ModelForbiddenError, RowLimitError
+        If the caller may not ask this model, or has had too many rows scored.
+    ScoringError, LogUnavailableError
+        If the model has no answer for these inputs, or the answer must be recorded and can't be.
     """
     started, key = time.perf_counter(), uuid.uuid4()
     serving = engine.serving(request.model)
@@ -163,6 +160,8 @@ def _answer(request: PredictRequest, turn: _Turn, payload: Payload | None = None
         loaded.meters.cache_hits.inc()
     else:
         asked = _asked(loaded, payload or _payload(request, turn.serving), body)
+        if request.caller is not None:
+            check_rows(request.principal, len(next(iter(asked.frame.values()))))
         scored = score_frame(loaded, asked.frame)
         if asked.key is not None:
             loaded.cache.put(asked.key, scored)

@@ -33,6 +33,7 @@ class LoadedVersion:
     version_id: int
     engine: str
     runtime: Runtime
+    size_bytes: int
     plan: InputPlan
     classes: tuple[Any, ...]
     views: tuple[ServedView, ...]
@@ -47,7 +48,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
     """Read a version's verified bytes, load them and ask for one prediction."""
     started = time.perf_counter()
     name, config = version.model.name, settings.CONFIG
-    runtime = _runtime(version)
+    runtime, size = _runtime(version)
     plan = InputPlan(version.input_schema, input_limits())
     _warm(runtime, plan, version)
     metrics.model_load_duration_seconds.labels(name).observe(time.perf_counter() - started)
@@ -57,6 +58,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         version_id=version.pk,
         engine=version.engine,
         runtime=runtime,
+        size_bytes=size,
         plan=plan,
         classes=tuple(version.output_schema.get("classes") or ()),
         views=_views(version),
@@ -100,13 +102,13 @@ def _hidden(version: ModelVersion) -> frozenset[str]:
     return frozenset((*personal, *settings.CONFIG.prediction_log.redact))
 
 
-def _runtime(version: ModelVersion) -> Runtime:
+def _runtime(version: ModelVersion) -> tuple[Runtime, int]:
     artefact = read_artefact(version)
     name, kind = FILES[version.engine]
     blob = artefact.files.get(name)
     if blob is None:
         raise ModelLoadError(f"the artefact of {version} holds no {name}, which its engine {version.engine} needs")
-    return kind(blob, version.input_schema, version.output_schema)
+    return kind(blob, version.input_schema, version.output_schema), len(blob)
 
 
 def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:

@@ -24,12 +24,19 @@ class Serving:
     canary: LoadedVersion | None = None
     shadow: LoadedVersion | None = None
     callers: tuple[str, ...] = ()
+    # The production version of a model nobody asked for long, let go to make room; the next question loads it.
+    asleep: int | None = None
     error: str = ""
 
     @property
     def state(self) -> tuple[int, int, int, tuple[str, ...]]:
         """Return what tells two states of the registry apart."""
         return self.model_id, self.generation, self.canary_percent, self.callers
+
+    @property
+    def loaded(self) -> list[LoadedVersion]:
+        """Return the versions in memory."""
+        return [version for version in (self.production, self.canary, self.shadow) if version is not None]
 
     def pick(self, entities: Sequence[str], prediction_id: UUID) -> tuple[LoadedVersion, str, Mapping[str, Any]]:
         """Return the version that answers for an entity or prediction, as what, and why."""
@@ -66,7 +73,7 @@ def status_of(serving: Serving) -> ModelStatus:
     production = serving.production
     return ModelStatus(
         name=serving.model,
-        version=production.number if production else None,
+        version=production.number if production else serving.asleep,
         loaded_at=production.loaded_at if production else None,
         engine=production.engine if production else None,
         generation=serving.generation,

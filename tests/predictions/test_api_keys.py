@@ -156,7 +156,7 @@ def test_the_console_shows_a_key_once(serving: None, client: Client) -> None:
     form = {"name": "etl", "role": "user", "models": "tiny", "days": "30"}
     answer = client.post(page, form)
     key = answer.content.decode().partition("mlk_")[2].partition("<")[0]
-    assert answer["Cache-Control"] == "no-store"
+    assert "no-store" in answer["Cache-Control"]
     assert ask(f"mlk_{key}").status_code == 200
     assert "a key is named etl already" in client.post(page, form).content.decode().replace("&#x27;", "'")
     row = ApiKey.objects.get()

@@ -1,14 +1,35 @@
-"""A canary beside production, on its version's page."""
+"""What serving says on the pages of a model and of a version: what is loaded, a canary beside production."""
 
 from collections.abc import Sequence
 
 from django.conf import settings
 
-from features.ground.console import number
-from features.ground.panels import Chart, Panel, Table
-from models_store.models import ModelVersion, Stage
+from features.ground.console import ago, number
+from features.ground.errors import DomainError
+from features.ground.panels import Chart, Facts, Panel, Table
+from models_store.models import ModelVersion, RegisteredModel, Stage
+from predictions import engine
 from predictions.actions.judge_canary import judge_canary
 from predictions.core.sequential import Evidence
+
+
+def loaded_panels(model: RegisteredModel) -> Sequence[Panel]:
+    """Return what the process that drew this page has loaded of a model, and what it could not load."""
+    try:
+        found = next((status for status in engine.status() if status.name == model.name), None)
+    except DomainError:
+        found = None
+    if found is None:
+        return ()
+    pairs = [
+        ("Production", f"@{found.version}, {found.engine or 'asleep until asked'}" if found.version else "–"),
+        ("Loaded", ago(found.loaded_at)),
+        ("Canary", f"@{found.canary} for {found.canary_percent} %" if found.canary else "–"),
+        ("Shadow", f"@{found.shadow}" if found.shadow else "–"),
+        ("Could not be loaded", found.error or "–"),
+    ]
+    note = "A version that can't be loaded is tried again, while the one before it answers." if found.error else ""
+    return (Facts(title="Loaded in this process", pairs=pairs, note=note),)
 
 
 def canary_panels(version: ModelVersion) -> Sequence[Panel]:
