@@ -100,7 +100,8 @@ class Engine:
             self._first()
         # Not by `serving`: a process that does not poll may not know a new model yet.
         serving = self._table.get(name)
-        for loaded in [*(serving.loaded if serving else ()), self._pinned.get((name, number))]:
+        live = serving.loaded if serving else []
+        for loaded in [*live, self._pinned.get((name, number))]:
             if loaded is not None and loaded.number == number:
                 return loaded
         with self._lock:

@@ -20,6 +20,7 @@ from predictions import engine, metrics, tokens
 from predictions.actions.log_predictions import log
 from predictions.actions.predict import PredictRequest, predict
 from predictions.adapters.limits import hit
+from predictions.adapters.slow import note_slow
 from predictions.throttles import ENVIRON_KEY
 
 Environ = dict[str, Any]
@@ -78,7 +79,9 @@ class Lane:
                 if answer is not None:
                     meters = metrics.route_meters("POST", found[1], 200)
                     meters.total.inc()
-                    meters.duration.observe(time.perf_counter() - started)
+                    seconds = time.perf_counter() - started
+                    meters.duration.observe(seconds)
+                    note_slow("POST", found[1], 200, seconds, request_id=answer[0][2][1])
                     start_response("200 OK", answer[0])
                     return (answer[1],)
         return self.application(environ, start_response)

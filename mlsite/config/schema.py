@@ -230,6 +230,7 @@ class StorageConfig(Section):
 
 class LogsConfig(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    slow_request_ms: float = Field(1000, ge=0)
     max_mb: int = Field(10, ge=1)
     keep: int = Field(5, ge=1)
 
