@@ -27,6 +27,7 @@ STATUSES: dict[type[errors.DomainError], int] = {
     errors.ConflictError: 409,
     errors.FencedError: 409,
     errors.TooLargeError: 413,
+    errors.LimitedError: 429,
     errors.RefusedError: 422,
     errors.UnavailableError: 503,
 }
@@ -62,7 +63,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
         return refusal(request, status_of(error), "Invalid request data", error.code, fields)
     if isinstance(error, errors.DomainError):
         status = status_of(error)
-        headers = {"Retry_After": str(RETRY_AFTER_S)} if status == 503 else {}
+        wait = error.fields.get("retry_after", RETRY_AFTER_S)
+        headers = {"Retry_After": str(wait)} if status in (429, 503) else {}
         return refusal(request, status, error.message, error.code, error.fields, **headers)
     if not isinstance(error, exceptions.APIException):
         return None

@@ -12,7 +12,16 @@ from django.conf import settings
 from django.db import connection
 
 from features.actions.mend_tables import check_tables
-from mlsite.health import Check, CheckFailedError, check_broker, check_cache, check_database, check_storage, run_check
+from mlsite.health import (
+    Check,
+    CheckFailedError,
+    check_broker,
+    check_cache,
+    check_database,
+    check_spool,
+    check_storage,
+    run_check,
+)
 from mlsite.serving import pending_migrations
 from models_store.adapters.keys import sign, trusted_keys, verify
 from models_store.errors import NoSigningKeyError
@@ -119,6 +128,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "broker": check_broker,
     "cache": check_cache,
     "storage": check_space,
+    "spool": check_spool,
     "tables": check_all_tables,
     "keys": check_keys,
     "estimators": check_estimators,

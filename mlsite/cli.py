@@ -19,6 +19,7 @@ EXIT_CODES: dict[type[errors.DomainError], int] = {
     errors.InvalidInputError: 2,
     errors.NotFoundError: 2,
     errors.TooLargeError: 2,
+    errors.LimitedError: 1,
     errors.UnavailableError: 3,
     errors.ConflictError: 4,
     errors.FencedError: 75,

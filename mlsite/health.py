@@ -2,6 +2,7 @@
 
 import secrets
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from redis.exceptions import RedisError
 from features.ground.errors import DomainError, UnavailableError, bounded
 from mlsite import broker as folder_broker
 from mlsite.logs import redact
+from predictions.adapters.spool import bytes_on_disk, segments
+
+LATE_S = 30.0
 
 
 class CheckFailedError(UnavailableError):
@@ -82,6 +86,17 @@ def check_storage() -> str:
     return "writable"
 
 
+def check_spool() -> str:
+    """Look whether answers wait on disk for a database that takes none."""
+    waiting = segments()
+    size, room = bytes_on_disk(), settings.CONFIG.prediction_log.spool_mb * 1_048_576
+    # A segment is named by the nanosecond it was begun in.
+    age = (time.time_ns() - int(waiting[0].name.partition("-")[0])) / 1e9 if waiting else 0.0
+    if size > room * 0.8 or age > LATE_S:
+        raise CheckFailedError(f"{size:,} of {room:,} bytes wait for the database, the oldest for {age:.0f} s")
+    return f"{size:,} bytes wait" if waiting else "empty"
+
+
 def _write_in(folder: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".health-") as file:
         file.write(b"ok")
@@ -95,6 +110,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "broker": check_broker,
     "cache": check_cache,
     "storage": check_storage,
+    "spool": check_spool,
 }
 
 

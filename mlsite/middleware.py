@@ -12,6 +12,7 @@ from features.ground.request_ids import request_id, trace_of
 from mlsite.api import refusal
 from predictions import metrics
 from predictions.adapters.limits import ENVIRON_KEY
+from predictions.adapters.slow import note_slow
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -69,7 +70,9 @@ class MetricsMiddleware:
         response = self.get_response(request)
         match = request.resolver_match
         route = (match.route or "/") if match else "unmatched"
-        metrics.observe_request(request.method or "", route, response.status_code, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        metrics.observe_request(request.method or "", route, response.status_code, seconds)
+        note_slow(request.method or "", route, response.status_code, seconds)
         return response
 
 

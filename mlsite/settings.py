@@ -244,6 +244,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Model life cycle",
     "SITE_HEADER": "Model life cycle",
     "SITE_SYMBOL": "model_training",
+    "LOGIN": {"form": "mlsite.login.LoginForm"},
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "mlsite.console.icon"}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from mlsite import views
 from mlsite.console import lists
+from mlsite.login import login
 
 # Each app registers its pages.
 admin.autodiscover()
@@ -26,6 +27,7 @@ urlpatterns = [
     path("", include("predictions.urls_mlflow")),
     path("admin/export/<slug:table>/", admin.site.admin_view(lists.export), name="console-export"),
     path("admin/filters/<slug:table>/", admin.site.admin_view(lists.keep), name="console-keep-filter"),
+    path("admin/login/", login),
     path("admin/", admin.site.urls),
 ]
 

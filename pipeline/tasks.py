@@ -14,6 +14,7 @@ from models_store.actions.verify_audit import checkpoint_audit
 from models_store.errors import AuditBrokenError, NoSigningKeyError
 from pipeline.actions import alerts, runs, schedules
 from pipeline.actions import deliver_events as events
+from pipeline.actions.guard_canaries import guard_canaries
 from pipeline.adapters.processes import worker_name
 from pipeline.models import Run
 
@@ -62,6 +63,12 @@ def deliver_events() -> None:
 def apply_due_promotions() -> None:
     """Apply the promotions whose time has come."""
     apply_due()
+
+
+@shared_task(name="pipeline.guard_canaries")  # type: ignore[untyped-decorator]  # celery is untyped
+def guard() -> None:
+    """Stop canaries that do harm."""
+    guard_canaries()
 
 
 @shared_task(name="pipeline.checkpoint_audit")  # type: ignore[untyped-decorator]  # celery is untyped

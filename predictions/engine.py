@@ -1,6 +1,5 @@
 """The models this process answers with: loaded beside the old ones, swapped by one reference."""
 
-import hashlib
 import logging
 import os
 import threading
@@ -19,6 +18,7 @@ from models_store.errors import UnknownModelError, UnknownVersionError
 from models_store.models import ModelVersion, RegisteredModel, Stage
 from predictions import metrics
 from predictions.adapters.loading import LoadedVersion, load_version
+from predictions.adapters.route_key import route_key
 from predictions.adapters.serving import ModelStatus, Serving, status_of
 from predictions.errors import AmbiguousModelError, ModelLoadError, ModelNotReadyError
 
@@ -43,6 +43,7 @@ class Engine:
     def __init__(self) -> None:
         self._table: Mapping[str, Serving] = {}
         self._default = ""
+        self._asked: dict[str, float] = {}
         self._pinned: OrderedDict[tuple[str, int], LoadedVersion] = OrderedDict()
         self._failures: dict[int, _Failure] = {}
         self._polling = False
@@ -60,10 +61,39 @@ class Engine:
         """Return who answers for a model; for the default one if none is named."""
         if not self._ready:
             self._first()
-        found = self._table.get(name or self._default)
+        key = name or self._default
+        found = self._table.get(key)
         if found is None:
             raise self._unknown(name)
-        return found
+        self._asked[key] = time.monotonic()
+        return found if found.asleep is None else self._wake(key)
+
+    def _wake(self, name: str) -> Serving:
+        """Load a model that was let go, and let go of others for it."""
+        with self._lock:
+            found = self._table.get(name)
+            if found is not None and found.asleep is not None:
+                row = RegisteredModel.objects.only("name", "generation", "canary_percent", "policy").get(name=name)
+                table = {**self._table, name: self._build(row, found.callers, None)}
+                self._table = self._within_bound(table, keep=name)
+            return self._table[name]
+
+    def _within_bound(self, table: dict[str, Serving], keep: str = "") -> dict[str, Serving]:
+        """Let go of what was asked longest ago until the rest fits; versions asked by number go first."""
+        room = settings.CONFIG.model.max_memory_mb * 1_048_576
+        pinned = sum(loaded.size_bytes for loaded in self._pinned.values())
+        sizes = {name: sum(loaded.size_bytes for loaded in serving.loaded) for name, serving in table.items()}
+        while room and self._pinned and pinned + sum(sizes.values()) > room:
+            pinned -= self._pinned.popitem(last=False)[1].size_bytes
+        for name in sorted(sizes, key=lambda name: self._asked.get(name, 0.0)):
+            if not room or sum(sizes.values()) <= room:
+                break
+            serving = table[name]
+            if name != keep and serving.production is not None:
+                number = serving.production.number
+                table[name] = replace(serving, production=None, canary=None, shadow=None, asleep=number)
+                sizes[name] = 0
+        return table
 
     def version(self, name: str, number: int) -> LoadedVersion:
         """Return one version by number, loading it if it is not in memory."""
@@ -71,7 +101,7 @@ class Engine:
             self._first()
         # Not by `serving`: a process that does not poll may not know a new model yet.
         serving = self._table.get(name)
-        live = [serving.production, serving.canary, serving.shadow] if serving else []
+        live = serving.loaded if serving else []
         for loaded in [*live, self._pinned.get((name, number))]:
             if loaded is not None and loaded.number == number:
                 return loaded
@@ -87,19 +117,22 @@ class Engine:
                 raise ModelLoadError(f"{name}@{number} can't be loaded: {error}", model=name) from error
             while len(self._pinned) > PINNED_KEPT:
                 self._pinned.popitem(last=False)
+            self._table = self._within_bound(dict(self._table))
             return loaded
 
     def refresh(self) -> None:
         """Compare generations and load what changed; what can't be loaded leaves the old version answering."""
         with self._lock:
             table = dict(self._table)
-            rows = list(RegisteredModel.objects.values_list("pk", "name", "generation", "canary_percent"))
-            for gone in table.keys() - {name for _, name, _, _ in rows}:
+            rows = list(RegisteredModel.objects.only("name", "generation", "canary_percent", "policy"))
+            for gone in table.keys() - {row.name for row in rows}:
                 del table[gone]
-            for pk, name, generation, percent in rows:
-                old = table.get(name)
-                if old is None or old.state != (pk, generation, percent) or self._due(name):
-                    table[name] = self._build(pk, name, generation, percent, old)
+            for row in rows:
+                old, callers = table.get(row.name), tuple(row.policy.get("callers", ()))
+                state = (row.pk, row.generation, row.canary_percent, callers)
+                if old is None or old.state != state or self._due(row.name):
+                    table[row.name] = self._build(row, callers, old)
+                    table = self._within_bound(table, keep=row.name)
             self._table = table
             self._default = self._choose_default(table)
             self._ready = True
@@ -131,7 +164,7 @@ class Engine:
         self._stop.set()
         if thread is not None:
             thread.join(timeout=10)
-        self._table, self._failures = {}, {}
+        self._table, self._failures, self._asked = {}, {}, {}
         self._pinned.clear()
         self._forget_process()
 
@@ -164,21 +197,23 @@ class Engine:
                 break
         connection.close()
 
-    def _build(self, pk: int, name: str, generation: int, percent: int, old: Serving | None) -> Serving:
+    def _build(self, model: RegisteredModel, callers: tuple[str, ...], old: Serving | None) -> Serving:
+        pk, name = model.pk, model.name
         wanted = {
             version.stage: version
             for version in ModelVersion.objects.filter(model=pk, stage__in=LIVE).select_related("model", "snapshot")
         }
         self._forget_failures(name, {row.pk for row in wanted.values()})
-        kept = {v.version_id: v for v in (old.production, old.canary, old.shadow) if v is not None} if old else {}
+        kept = {version.version_id: version for version in old.loaded} if old else {}
         loaded = {stage: kept.get(row.pk) or self._load(row) for stage, row in wanted.items()}
         errors = [f"{row}: {self._failures[row.pk].error}" for stage, row in wanted.items() if loaded[stage] is None]
         serving = Serving(
             model=name,
             model_id=pk,
-            generation=generation,
-            canary_percent=percent,
-            route_key=_route_key(),
+            generation=model.generation,
+            canary_percent=model.canary_percent,
+            callers=callers,
+            route_key=route_key(),
             production=loaded.get(Stage.PRODUCTION),
             canary=loaded.get(Stage.CANARY),
             shadow=loaded.get(Stage.SHADOW),
@@ -210,7 +245,9 @@ class Engine:
     def _failed(self, version: ModelVersion, error: Exception) -> None:
         config, before = settings.CONFIG.model, self._failures.get(version.pk)
         attempts = before.attempts + 1 if before else 1
-        delay = config.retry_delay if attempts <= config.retries else max(SLOW_RETRY_S, config.retry_delay)
+        # The first retry comes after the delay, each further one after twice the time.
+        soon = config.retry_delay * 2 ** (attempts - 1)
+        delay = soon if attempts <= config.retries else max(SLOW_RETRY_S, soon)
         metrics.model_load_failures_total.labels(version.model.name).inc()
         self._failures[version.pk] = _Failure(
             model=version.model.name,
@@ -224,7 +261,7 @@ class Engine:
         return any(failure.model == model and failure.next_at <= now for failure in self._failures.values())
 
     def _choose_default(self, table: Mapping[str, Serving]) -> str:
-        live = [name for name, serving in table.items() if serving.production is not None or serving.error]
+        live = [name for name, found in table.items() if found.production or found.asleep or found.error]
         return settings.CONFIG.model.default or (live[0] if len(live) == 1 else "")
 
     def _unknown(self, name: str | None) -> DomainError:
@@ -240,10 +277,6 @@ class Engine:
                 models=live[:20],
             )
         return ModelNotReadyError("no model has a production version; promote one first")
-
-
-def _route_key() -> bytes:
-    return hashlib.sha256(b"route\x00" + settings.SECRET_KEY.encode()).digest()
 
 
 _engine = Engine()

@@ -1,8 +1,11 @@
 """Errors of serving."""
 
 from features.ground.errors import (
+    ConflictError,
     DomainError,
+    ForbiddenError,
     InvalidInputError,
+    LimitedError,
     NotFoundError,
     RefusedError,
     TooLargeError,
@@ -26,6 +29,12 @@ class BodyTooLargeError(PredictionsError, TooLargeError):
     """The body unpacks to more bytes than one request may have."""
 
     code = "body_too_large"
+
+
+class RowLimitError(PredictionsError, LimitedError):
+    """The caller has had as many rows scored as the limit on rows allows for now."""
+
+    code = "row_limit"
 
 
 class TooManyRowsError(PredictionsError, TooLargeError):
@@ -70,6 +79,12 @@ class ScoringError(PredictionsError, RefusedError):
     code = "scoring_failed"
 
 
+class NotFiniteError(ScoringError):
+    """The model's answer to this well-formed input is no number."""
+
+    code = "not_finite"
+
+
 class EntitiesNotServedError(PredictionsError, RefusedError):
     """The model can't look its features up by entity."""
 
@@ -80,6 +95,36 @@ class LimitUnavailableError(PredictionsError, UnavailableError):
     """Tries can't be counted, so none is allowed."""
 
     code = "limiter_unavailable"
+
+
+class LogUnavailableError(PredictionsError, UnavailableError):
+    """An answer can't be recorded, and none may be given without."""
+
+    code = "log_unavailable"
+
+
+class ModelForbiddenError(PredictionsError, ForbiddenError):
+    """The caller may not ask this model."""
+
+    code = "model_forbidden"
+
+
+class InvalidKeyRequestError(PredictionsError, InvalidInputError):
+    """What a key is to be good for makes no sense."""
+
+    code = "bad_key_request"
+
+
+class KeyExistsError(PredictionsError, ConflictError):
+    """A key has this name already."""
+
+    code = "key_exists"
+
+
+class UnknownKeyError(PredictionsError, NotFoundError):
+    """No key has this name."""
+
+    code = "unknown_key"
 
 
 class UnknownUserError(PredictionsError, NotFoundError):

@@ -17,8 +17,10 @@ from django.utils.module_loading import import_string
 
 from features.ground.request_ids import request_id
 from predictions import engine, metrics, tokens
+from predictions.actions.log_predictions import log
 from predictions.actions.predict import PredictRequest, predict
 from predictions.adapters.limits import ENVIRON_KEY, hit
+from predictions.adapters.slow import note_slow
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
@@ -64,6 +66,7 @@ class Lane:
     def __init__(self, application: Application) -> None:
         self.application = application
         engine.start()
+        log.start()
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
@@ -75,7 +78,9 @@ class Lane:
                 if answer is not None:
                     meters = metrics.route_meters("POST", found[1], 200)
                     meters.total.inc()
-                    meters.duration.observe(time.perf_counter() - started)
+                    seconds = time.perf_counter() - started
+                    meters.duration.observe(seconds)
+                    note_slow("POST", found[1], 200, seconds, request_id=answer[0][2][1])
                     start_response("200 OK", answer[0])
                     return (answer[1],)
         return self.application(environ, start_response)
@@ -140,7 +145,11 @@ def _answer(
     body = environ["wsgi.input"].read(length)
     asked_by = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
     try:
-        answer = predict(PredictRequest(principal=principal.name, request_id=asked_by, model=model, body=body))
+        answer = predict(
+            PredictRequest(
+                principal=principal.name, caller=principal.caller, request_id=asked_by, model=model, body=body
+            )
+        )
     except Exception:  # noqa: BLE001 (Django's view meets the same, says it in full and logs it)
         # The body is put back for it.
         environ["wsgi.input"] = io.BytesIO(body)

@@ -39,8 +39,23 @@ model_load_failures_total = Counter("model_load_failures_total", "Versions that 
 prediction_rows_total = Counter("prediction_rows_total", "Rows answered.", ("model", "version"))
 prediction_cache_hits_total = Counter("prediction_cache_hits_total", "Answers taken from the cache.", ("model",))
 prediction_log_accepted_total = Counter("prediction_log_accepted_total", "Answers handed to the prediction log.")
-prediction_log_written_total = Counter("prediction_log_written_total", "Answers written to the prediction log.")
+# accepted = written + spooled + shed, once nothing waits in memory; spooled = restored + refused + what is on disk.
+prediction_log_written_total = Counter(
+    "prediction_log_written_total", "Answers written to the prediction log from memory."
+)
+prediction_log_spooled_total = Counter("prediction_log_spooled_total", "Answers put on disk, to be written later.")
+prediction_log_restored_total = Counter("prediction_log_restored_total", "Answers written to the log from disk.")
+prediction_log_refused_total = Counter("prediction_log_refused_total", "Answers on disk the database would never take.")
+prediction_log_spool_bytes = Gauge(
+    "prediction_log_spool_bytes", "What is on disk and waits for the database.", multiprocess_mode="mostrecent"
+)
+prediction_log_unsampled_total = Counter(
+    "prediction_log_unsampled_total", "Answers left out of the log by its sampling."
+)
 prediction_log_shed_total = Counter("prediction_log_shed_total", "Answers the log had no room for or could not keep.")
+canary_fallbacks_total = Counter(
+    "canary_fallbacks_total", "Requests production answered because the canary had no answer.", ("model",)
+)
 shadow_dropped_total = Counter("shadow_dropped_total", "Requests the shadow's queue had no room for.", ("model",))
 shadow_errors_total = Counter("shadow_errors_total", "Requests the shadow had no answer for.", ("model",))
 rate_limited_total = Counter("rate_limited_total", "Requests over a rate limit.", ("scope",))

@@ -34,6 +34,17 @@ class Prediction(models.Model):
     columns = models.JSONField(default=list, help_text="Names of the inputs, in order.")
     inputs = models.JSONField(help_text="Rows as scored, after the missing-value policy.")
     outputs = models.JSONField(help_text="predictions and, for a classifier, probabilities.")
+    snapshots = models.JSONField(
+        default=dict, blank=True, help_text="Where features were looked up: the online snapshot of each view."
+    )
+    route = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Why this version answered: by, bucket, percent, key; empty if no canary is.",
+    )
+    fallback = models.CharField(
+        max_length=40, blank=True, default="", help_text="Why the canary that was due had no answer: an error's code."
+    )
     rows = models.PositiveIntegerField(default=1)
     latency_ms = models.FloatField(help_text="Scoring time in milliseconds.")
     at = models.DateTimeField(db_index=True)
@@ -51,7 +62,11 @@ class Prediction(models.Model):
                 condition=Q(role__in=("production", "canary", "shadow", "pinned")), name="prediction_role"
             ),
         )
-        indexes = (models.Index(fields=("model_version", "at"), name="prediction_version_at"),)
+        indexes = (
+            models.Index(fields=("model_version", "at"), name="prediction_version_at"),
+            models.Index(fields=("principal", "at"), name="prediction_principal_at"),
+            models.Index(fields=("model_version", "at"), name="prediction_fallback", condition=~Q(fallback="")),
+        )
 
     def __str__(self) -> str:
         return str(self.id)
@@ -76,3 +91,26 @@ class Outcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prediction_id}[{self.row}] = {self.actual}"
+
+
+class ApiKey(models.Model):
+    """What a service calls the API with; of its secret only a hash is kept."""
+
+    name = models.SlugField(max_length=100, unique=True)
+    prefix = models.CharField(max_length=12, unique=True, help_text="The public part, by which it is found.")
+    secret_hash = models.CharField(max_length=64, help_text="sha256 of the secret part.")
+    roles = models.JSONField(default=list)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To within a few minutes.")
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    # Last, because its name hides the module's from here on.
+    models = models.JSONField(default=list, blank=True, help_text="The models it is good for; all if none is named.")
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.name

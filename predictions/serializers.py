@@ -175,6 +175,8 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
             "entity_keys",
             "columns",
             "inputs",
+            "snapshots",
+            "route",
             "outputs",
             "latency_ms",
             "at",

@@ -46,16 +46,35 @@ def client_address(request: HttpRequest) -> str:
 
 def check_token_limit(request: HttpRequest, account: str) -> None:
     """Count a try to get a token, by address and by account, and refuse it if either has none left."""
-    if (parsed := parse_rate(settings.CONFIG.token_rate_limit)) is None:
+    count_try(request, "token", settings.CONFIG.token_rate_limit, account)
+
+
+def count_try(request: HttpRequest, scope: str, rate: str, account: str) -> None:
+    """Count a try to sign in, by address and by account.
+
+    Raises
+    ------
+    Throttled
+        If either has none left.
+    LimitUnavailableError
+        If Redis should count and is away: guessing passwords must not become free then.
+    """
+    if (parsed := parse_rate(rate)) is None:
         return
-    rate = f"{parsed[0]}/{parsed[1]}s"
-    for group, key in (("token-address", client_address(request)), ("token-account", account[:150])):
-        if not key:
-            continue
-        try:
-            usage = get_usage(request, group=group, key=lambda *_, key=key: key, rate=rate, increment=True)
-        except (RedisError, ConnectionInterrupted) as error:
-            # Guessing passwords must not become free because the counter is away.
-            raise LimitUnavailableError("tokens can't be issued while the limiter is away; try again soon") from error
-        if usage and usage["should_limit"]:
-            raise Throttled(wait=max(1, usage["time_left"]))
+    for group, key in ((f"{scope}-address", client_address(request)), (f"{scope}-account", account[:150])):
+        wait = 0
+        if key and settings.REDIS_URL:
+            wait = _wait_in_redis(request, group, key, f"{parsed[0]}/{parsed[1]}s")
+        elif key:
+            decision = hit(group, key, rate)
+            wait = decision.retry_after if decision and not decision.allowed else 0
+        if wait:
+            raise Throttled(wait=wait)
+
+
+def _wait_in_redis(request: HttpRequest, group: str, key: str, rate: str) -> int:
+    try:
+        usage = get_usage(request, group=group, key=lambda *_: key, rate=rate, increment=True)
+    except (RedisError, ConnectionInterrupted) as error:
+        raise LimitUnavailableError("nobody can sign in while the limiter is away; try again soon") from error
+    return max(1, usage["time_left"]) if usage and usage["should_limit"] else 0

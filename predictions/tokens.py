@@ -5,18 +5,23 @@ import time
 from base64 import b64decode
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import jwt
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from features.ground.roles import ADMIN, ROLES
+from predictions.actions.api_keys import note_key_used
+from predictions.core.api_key import BEGINNING, is_secret, split_key
+from predictions.core.caller import Caller
+from predictions.models import ApiKey
 
 MAX_TOKEN_BYTES = 4096
 MAX_CACHED = 4096
@@ -29,12 +34,18 @@ class Principal:
     name: str
     roles: tuple[str, ...]
     expires_at: float = float("inf")
+    models: frozenset[str] | None = None
     is_authenticated: bool = True
 
     @property
     def is_anonymous(self) -> bool:
         """Tell whether nobody is known; never true here, and asked for by the framework."""
         return False
+
+    @property
+    def caller(self) -> Caller:
+        """Return the caller as the predict path knows one."""
+        return Caller(name=self.name, roles=self.roles, models=self.models)
 
     @property
     def pk(self) -> str:
@@ -71,19 +82,40 @@ verified = _Cache()
 
 
 def verify_token(token: str) -> Principal:
-    """Return the principal of an access token.
+    """Return the principal of an access token or an API key.
 
     Raises
     ------
     AuthenticationFailed
-        If the token is malformed, forged, expired, of another kind, or its user is gone or inactive.
+        If it is malformed, forged, expired, revoked, of another kind, or its user is gone or inactive.
     """
     if principal := verified.get(token):
         return principal
-    security = settings.CONFIG.security
     if len(token) > MAX_TOKEN_BYTES:
         raise AuthenticationFailed
-    required = ["exp", "jti"]
+    principal = _of_key(token) if token.startswith(BEGINNING) else _of_token(token)
+    verified.put(token, principal, settings.CONFIG.security.token_cache_s)
+    return principal
+
+
+def _of_key(text: str) -> Principal:
+    parts = split_key(text)
+    row = ApiKey.objects.filter(prefix=parts.prefix, revoked_at=None).first() if parts else None
+    if parts is None or row is None or not is_secret(parts.secret, row.secret_hash) or row.expires_at <= timezone.now():
+        raise AuthenticationFailed
+    note_key_used(row.pk)
+    return Principal(
+        name=f"key:{row.name}",
+        roles=tuple(role for role in row.roles if role in ROLES),
+        expires_at=row.expires_at.timestamp(),
+        models=frozenset(row.models) if row.models else None,
+    )
+
+
+def _of_token(token: str) -> Principal:
+    security = settings.CONFIG.security
+    required = ["exp"] if security.require_expiry else []
+    required += ["jti"] if security.require_token_id else []
     required += ["iss"] if security.require_issuer else []
     required += ["aud"] if security.require_audience else []
     try:
@@ -95,11 +127,9 @@ def verify_token(token: str) -> Principal:
             audience=security.jwt_audience if security.require_audience else None,
             options={"require": required, "verify_aud": security.require_audience},
         )
-        principal = _principal(claims)
+        return _principal(claims)
     except (jwt.InvalidTokenError, ValueError, TypeError) as error:
         raise AuthenticationFailed from error
-    verified.put(token, principal, security.token_cache_s)
-    return principal
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
@@ -112,7 +142,7 @@ def _principal(claims: dict[str, Any]) -> Principal:
             raise ValueError("a token without a user must carry roles")
     else:
         name = _active_user_name(user_id)
-    return Principal(name=name, roles=roles, expires_at=float(claims["exp"]))
+    return Principal(name=name, roles=roles, expires_at=float(claims.get("exp", "inf")))
 
 
 def _active_user_name(user_id: Any) -> str:
@@ -147,6 +177,11 @@ def _basic(value: str) -> str:
     except ValueError:
         return value  # a token that can't be one, and is refused as such
     return password or name
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks, as `BearerAuthentication` found."""
+    return cast(Principal, request.user).caller
 
 
 class BearerAuthentication(BaseAuthentication):

@@ -37,6 +37,7 @@ from predictions.parsers import (
     media_type,
 )
 from predictions.throttles import check_token_limit
+from predictions.tokens import caller_of
 
 _MEANINGS = {
     400: "Malformed or invalid data: `Invalid request data`, with what is wrong in `fields`.",
@@ -99,6 +100,7 @@ class PredictView(LimitedView):
             predict(
                 PredictRequest(
                     principal=str(request.user.pk),
+                    caller=caller_of(request),
                     request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
                     model=name,
                     version=number,
@@ -151,7 +153,8 @@ class FeedbackView(LimitedView):
         form = serializers.FeedbackSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         flush_log()
-        return Response({"recorded": record_outcomes(form.items(), actor=str(request.user.pk))})
+        recorded = record_outcomes(form.items(), actor=str(request.user.pk), models=caller_of(request).models)
+        return Response({"recorded": recorded})
 
 
 class PredictionView(LimitedView):
@@ -167,7 +170,8 @@ class PredictionView(LimitedView):
     def get(self, request: Request, prediction_id: UUID) -> Response:
         """Return a logged prediction with its outcomes; it is in the log within a second of its answer."""
         flush_log()
-        return Response(serializers.PredictionSerializer(read_prediction(prediction_id)).data)
+        found = read_prediction(prediction_id, models=caller_of(request).models)
+        return Response(serializers.PredictionSerializer(found).data)
 
 
 @extend_schema(

@@ -20,6 +20,7 @@ from predictions.core.csv_rows import parse_csv
 from predictions.core.mlflow import parse_invocation
 from predictions.core.tables import Table
 from predictions.parsers import AnyBodyParser, JsonAlways, body_of, compressed
+from predictions.tokens import caller_of
 from predictions.views import LimitedView
 
 JSON, CSV, PARQUET = FORMS = ("application/json", "text/csv", "application/vnd.apache.parquet")
@@ -87,6 +88,7 @@ class InvocationsView(MlflowView):
         answer = predict(
             PredictRequest(
                 principal=str(request.user.pk),
+                caller=caller_of(request),
                 request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
                 model=name,
                 table=_table(request),

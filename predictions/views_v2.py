@@ -19,6 +19,7 @@ from predictions.core.v2 import parse_infer
 from predictions.core.v2_answer import EXTENSIONS, describe_tensors, infer_answer
 from predictions.errors import InvalidRequestError, ModelNotReadyError
 from predictions.parsers import AnyBodyParser, JsonAlways, body_of, compressed
+from predictions.tokens import caller_of
 from predictions.views import LimitedView
 
 SERVER = "mlsite"
@@ -112,6 +113,7 @@ class InferView(V2View):
         answer = predict(
             PredictRequest(
                 principal=str(request.user.pk),
+                caller=caller_of(request),
                 request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
                 model=name,
                 version=number,

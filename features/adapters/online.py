@@ -93,6 +93,7 @@ class Layout:
 
     view: str
     version: int
+    snapshot: int
     as_of: datetime | None
     entity: tuple[Column, ...]
     names: tuple[str, ...]
@@ -179,6 +180,7 @@ def _layout(generation: Generation) -> Layout:
     return Layout(
         view=view.name,
         version=view.version,
+        snapshot=snapshot.pk,
         as_of=snapshot.as_of,
         entity=tuple(column for column in columns if column.role == "entity"),
         names=tuple(column.name for column in columns if column.role != "entity"),

@@ -117,6 +117,15 @@ def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpR
     return HttpResponseRedirect(address)
 
 
+MakePanels = Callable[[Any], Sequence[Panel]]
+_added: dict[str, list[MakePanels]] = {}
+
+
+def add_panels(label: str, make: MakePanels) -> None:
+    """Have an upper floor's panels shown on a lower floor's page, e.g. of `models_store.modelversion`."""
+    _added.setdefault(label, []).append(make)
+
+
 class ReadOnlyAdmin(ModelAdmin):
     """Shows a table; what may be changed is changed by an action's own dialog."""
 
@@ -174,5 +183,7 @@ class ReadOnlyAdmin(ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Add the panels."""
         obj = kwargs.get("obj")
-        context["panels"] = self.panels(obj, request) if obj is not None else ()
+        added = _added.get(self.opts.label_lower, ())
+        more = [panel for make in added for panel in make(obj)] if obj is not None else []
+        context["panels"] = [*self.panels(obj, request), *more] if obj is not None else ()
         return super().render_change_form(request, context, *args, **kwargs)

@@ -81,6 +81,12 @@ class UnavailableError(DomainError):
     code = "unavailable"
 
 
+class LimitedError(DomainError):
+    """The caller has asked for more than a limit allows in a while; `retry_after` says how many seconds are left."""
+
+    code = "limited"
+
+
 class FencedError(DomainError):
     """Another process has taken this one's place; do not restart at once."""
 

@@ -112,6 +112,8 @@ class SecurityConfig(Section):
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     jwt_issuer: str = "mlsite"
     jwt_audience: str = "mlsite-api"
+    require_expiry: bool = True
+    require_token_id: bool = True
     require_issuer: bool = True
     require_audience: bool = True
     token_expire_minutes: int = Field(30, ge=1, le=1440)
@@ -134,6 +136,7 @@ class ModelConfig(Section):
     poll_seconds: float = Field(0.25, gt=0, le=60)
     parity_tolerance: float = Field(1e-5, gt=0)
     max_artefact_mb: int = Field(512, ge=1)
+    max_memory_mb: float = Field(2048, ge=0)
 
 
 class InputValidationConfig(Section):
@@ -145,7 +148,21 @@ class PredictionLogConfig(Section):
     enabled: bool = True
     buffer_rows: int = Field(10_000, ge=1)
     flush_seconds: float = Field(0.2, gt=0)
+    write_timeout_s: float = Field(1.0, gt=0, le=30)
+    durable: bool = False
+    spool_mb: int = Field(512, ge=1)
+    sample: Share = 1.0
+    redact: Names = []
+    keep_days: int = Field(0, ge=0)
     shadow_queue: int = Field(256, ge=1)
+
+
+class CanaryConfig(Section):
+    guard: bool = True
+    mirror: bool = True
+    alpha: float = Field(0.01, gt=0, lt=0.5)
+    max_error_share: float = Field(0.02, gt=0, lt=1)
+    max_latency_ratio: float = Field(3.0, ge=1)
 
 
 class JobsConfig(Section):
@@ -230,6 +247,7 @@ class StorageConfig(Section):
 
 class LogsConfig(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    slow_request_ms: float = Field(1000, ge=0)
     max_mb: int = Field(10, ge=1)
     keep: int = Field(5, ge=1)
 
@@ -244,6 +262,8 @@ class Config(Section):
     allowed_roles: Annotated[list[Role], NoDecode, BeforeValidator(_split)] = ["admin", "user"]
     rate_limit: Annotated[Rate, RatePattern] = "100/minute"
     token_rate_limit: Annotated[Rate, RatePattern] = "10/minute"  # noqa: S105 (a rate, not a secret)
+    login_rate_limit: Annotated[Rate, RatePattern] = "5/minute"
+    row_rate_limit: Annotated[Rate, RatePattern] = "off"
     nan_replacement: float | None = None
     ssl_cert: Path | None = None
     ssl_key: Path | None = None
@@ -254,6 +274,7 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     input_validation: InputValidationConfig = InputValidationConfig()
     prediction_log: PredictionLogConfig = PredictionLogConfig()
+    canary: CanaryConfig = CanaryConfig()
     jobs: JobsConfig = JobsConfig()
     training: TrainingConfig = TrainingConfig()
     drift: DriftConfig = DriftConfig()

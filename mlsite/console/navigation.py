@@ -66,6 +66,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Users", "person", "auth.user"),
             ("Groups", "group", "auth.group"),
+            ("API keys", "vpn_key", "predictions.apikey"),
             ("Tokens", "key", "token_blacklist.outstandingtoken"),
         ),
     ),

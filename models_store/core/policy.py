@@ -1,5 +1,6 @@
 """A model's promotion policy: which gates stand before which stage, and how many people must agree."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +22,12 @@ KEYS = (
     "settings",
     "request_expires_hours",
     "separate_roles",
+    "callers",
     "windows",
     "freezes",
     "timezone",
 )
+CALLER = re.compile(r"(user|service|key|role):[^\s,]{1,150}")
 _SOUND = ["artefact_verified", "signature_compatible", "smoke_prediction_finite"]
 
 
@@ -44,6 +47,8 @@ class Policy:
         How long a request may wait, from the time it may first be applied.
     separate_roles : bool
         Whether only a promoter may ask and only an approver approve, an administrator neither.
+    callers : tuple of str
+        Who may ask for predictions, as `user:NAME`, `service:NAME`, `key:NAME` or `role:ROLE`; anybody if empty.
     calendar : Calendar
         When what serves may change.
     """
@@ -53,6 +58,7 @@ class Policy:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     request_expires_hours: int = DEFAULT_EXPIRES_HOURS
     separate_roles: bool = False
+    callers: tuple[str, ...] = ()
     calendar: Calendar = field(default_factory=Calendar)
 
     def gates(self, stage: str) -> list[str]:
@@ -83,6 +89,7 @@ class Policy:
         more = {
             "request_expires_hours": (self.request_expires_hours, DEFAULT_EXPIRES_HOURS),
             "separate_roles": (self.separate_roles, False),
+            "callers": (list(self.callers), []),
         }
         return {
             **{key: value for key, (value, default) in more.items() if value != default},
@@ -132,8 +139,8 @@ def parse_policy(data: Mapping[str, Any], task: str) -> Policy:
     Parameters
     ----------
     data : mapping
-        `approvals`, `stages`, `settings`, `request_expires_hours`, `separate_roles`, `windows`, `freezes` and
-        `timezone`, each optional.
+        `approvals`, `stages`, `settings`, `request_expires_hours`, `separate_roles`, `callers`, `windows`, `freezes`
+        and `timezone`, each optional.
     task : str
         Of the model; a stage that is left out has the gates of the task's default policy.
 
@@ -167,8 +174,15 @@ def parse_policy(data: Mapping[str, Any], task: str) -> Policy:
         settings={gate: dict(values) for gate, values in settings.items()},
         request_expires_hours=_whole(data, "request_expires_hours", DEFAULT_EXPIRES_HOURS, 1, MAX_EXPIRES_HOURS),
         separate_roles=separate,
+        callers=_callers(data.get("callers", ())),
         calendar=parse_calendar(data.get("windows", ()), data.get("freezes", ()), data.get("timezone", "UTC")),
     )
+
+
+def _callers(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list | tuple) or not all(isinstance(one, str) and CALLER.fullmatch(one) for one in found):
+        raise PolicyError(f"callers is a list of user:NAME, service:NAME, key:NAME, role:ROLE; got {bounded(found)}")
+    return tuple(dict.fromkeys(found))
 
 
 def _whole(data: Mapping[str, Any], key: str, default: int, low: int, high: int) -> int:

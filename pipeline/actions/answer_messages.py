@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -32,6 +32,7 @@ class Who:
     loaded: LoadedVersion
     role: str
     generation: int
+    route: Mapping[str, Any] = field(default_factory=dict)
 
     def named(self, role: str) -> dict[str, Any]:
         """Return how an answer names who gave it."""
@@ -75,8 +76,8 @@ def answer_messages(model: str, messages: Sequence[Message], *, actor: str) -> l
     decoded = decode(messages)
     answers = {item.message.prediction_id: item for item in decoded.dead}
     scored: list[_Scored] = []
-    for who, requests in _by_version(model, decoded.requests):
-        good, dead = _score(who, requests, actor)
+    for asked in _by_version(model, decoded.requests):
+        good, dead = _score(asked, actor)
         scored += good
         answers.update(dead)
     _write([item.row for item in scored])
@@ -85,23 +86,26 @@ def answer_messages(model: str, messages: Sequence[Message], *, actor: str) -> l
     return [answers[message.prediction_id] for message in messages]
 
 
-def _by_version(model: str, requests: Sequence[Request]) -> list[tuple[Who, list[Request]]]:
-    groups: dict[tuple[int, str], tuple[Who, list[Request]]] = {}
+def _by_version(model: str, requests: Sequence[Request]) -> list[list[tuple[Who, Request]]]:
+    groups: dict[tuple[int, str], list[tuple[Who, Request]]] = {}
     for request in requests:
-        who = who_answers(model, request.key or str(request.message.prediction_id))
-        groups.setdefault((who.loaded.version_id, who.role), (who, []))[1].append(request)
+        message = request.message
+        who = who_answers(model, [] if request.key is None else [request.key], message.prediction_id)
+        groups.setdefault((who.loaded.version_id, who.role), []).append((who, request))
     return list(groups.values())
 
 
-def who_answers(model: str, unit: str) -> Who:
+def who_answers(model: str, entities: Sequence[str], prediction_id: UUID) -> Who:
     """Return which version answers for an entity or message.
 
     Parameters
     ----------
     model : str
         `MODEL`, or `MODEL@N` for one version only.
-    unit : str
-        What the split between canary and production goes by.
+    entities : sequence of str
+        The entity it is about, if any.
+    prediction_id : UUID
+        The id its prediction will have.
 
     Returns
     -------
@@ -114,14 +118,15 @@ def who_answers(model: str, unit: str) -> Who:
         return Who(
             loaded=engine.version(spec.model, spec.number), role=Prediction.Role.PINNED, generation=serving.generation
         )
-    loaded, role = serving.pick(unit)
-    return Who(loaded=loaded, role=role, generation=serving.generation)
+    loaded, role, route = serving.pick(entities, prediction_id)
+    return Who(loaded=loaded, role=role, generation=serving.generation, route=route)
 
 
-def _score(who: Who, requests: Sequence[Request], actor: str) -> tuple[list[_Scored], dict[UUID, Answer]]:
+def _score(asked: Sequence[tuple[Who, Request]], actor: str) -> tuple[list[_Scored], dict[UUID, Answer]]:
     started = time.perf_counter()
-    checked = check_rows(who.loaded.plan, [request.row for request in requests])
-    scored = score_many(who.loaded, checked.frame)
+    loaded, requests = asked[0][0].loaded, [request for _, request in asked]
+    checked = check_rows(loaded.plan, [request.row for request in requests])
+    scored = score_many(loaded, checked.frame)
     latency_ms = (time.perf_counter() - started) * 1000
     refused = [(place, InvalidRequestError.code, reason) for place, reason in checked.rejected.items()]
     refused += [(checked.kept[place], ScoringError.code, reason) for place, reason in scored.failed.items()]
@@ -129,14 +134,16 @@ def _score(who: Who, requests: Sequence[Request], actor: str) -> tuple[list[_Sco
         requests[place].message.prediction_id: dead_letter(requests[place].message, code, reason)
         for place, code, reason in refused
     }
-    inputs = _inputs(checked.frame)
+    columns = {name: values for name, values in checked.frame.items() if name not in loaded.hidden}
+    inputs = _inputs(columns) or [[] for _ in checked.kept]
     found = []
     for index, place in enumerate(scored.places):
-        request = requests[checked.kept[place]]
+        who, request = asked[checked.kept[place]]
         outputs: dict[str, Any] = {"predictions": [scored.predictions[index]]}
         if (shares := scored.probability(index)) is not None:
             outputs["probabilities"] = [shares]
-        row = _row(who, request, inputs=inputs[place], outputs=outputs, latency_ms=latency_ms, actor=actor)
+        row = _row(who, request, outputs=outputs, latency_ms=latency_ms, actor=actor)
+        row.columns, row.inputs = list(columns), [inputs[place]]
         found.append(_Scored(request=request, row=row, model=who.named(who.role)))
     return found, dead
 
@@ -146,9 +153,7 @@ def _inputs(frame: Columns) -> list[list[Any]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _row(
-    who: Who, request: Request, *, inputs: list[Any], outputs: dict[str, Any], latency_ms: float, actor: str
-) -> Prediction:
+def _row(who: Who, request: Request, *, outputs: dict[str, Any], latency_ms: float, actor: str) -> Prediction:
     message = request.message
     return Prediction(
         id=message.prediction_id,
@@ -158,8 +163,7 @@ def _row(
         role=who.role,
         principal=actor,
         entity_keys=[request.key] if request.key is not None else [],
-        columns=who.loaded.plan.names,
-        inputs=[inputs],
+        route=dict(who.route),
         outputs=outputs,
         rows=1,
         latency_ms=latency_ms,

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from features.ground.progress import Report, silent
 from pipeline.actions.answer_messages import answer_messages, who_answers
@@ -81,7 +82,7 @@ def consume(
     """
     _check(request)
     # Asked before the first poll: a stream nobody can answer is not touched.
-    who_answers(request.model, "")
+    who_answers(request.model, [], UUID(int=0))
     return _Loop(source, request, stop, report).run()
 
 

@@ -23,6 +23,7 @@ CHORES = {
     "deliver alerts": "pipeline.deliver_alerts",
     "deliver events": "pipeline.deliver_events",
     "apply due promotions": "pipeline.apply_due",
+    "guard canaries": "pipeline.guard_canaries",
     "sign the audit": "pipeline.checkpoint_audit",
 }
 COMPACTION = "compact tables"

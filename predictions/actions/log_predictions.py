@@ -3,18 +3,24 @@
 from collections.abc import Sequence
 
 import numpy as np
+from django.conf import settings
 
 from predictions import metrics
 from predictions.actions.write_predictions import write_predictions
 from predictions.adapters.log_buffer import LogBuffer
 from predictions.core.answer import LogEntry
 from predictions.core.inputs import Columns
+from predictions.core.log_row import LogRow
 
 
 def _write(entries: Sequence[LogEntry]) -> int:
-    written = write_predictions(entries)
+    written = _write_rows([entry.row() for entry in entries])
     _show_means(entries)
     return written
+
+
+def _write_rows(rows: Sequence[LogRow]) -> int:
+    return write_predictions(rows, patience_s=settings.CONFIG.prediction_log.write_timeout_s)
 
 
 def _show_means(entries: Sequence[LogEntry]) -> None:
@@ -32,7 +38,7 @@ def _show_means(entries: Sequence[LogEntry]) -> None:
                     metrics.feature_mean_value.labels(model, name).set(float(np.nanmean(values)))
 
 
-log = LogBuffer(_write)
+log = LogBuffer(_write, _write_rows)
 
 
 def flush_log() -> None:

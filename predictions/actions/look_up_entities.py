@@ -1,16 +1,26 @@
 """Features of entities, from the online store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from features.adapters.online import read_online
+from features.adapters.online import read_view
 from features.errors import BadEntityError
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.entities import AskedEntity, asked_entity, check_served, entity_rows
 from predictions.core.inputs import Columns
 
 
-def look_up_entities(loaded: LoadedVersion, items: Sequence[object]) -> tuple[Columns, tuple[str, ...]]:
-    """Return the newest features of entities as columns of a model, and the keys they were found by.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookedUp:
+    """One row per entity, its keys, and the online snapshot each view's values come from."""
+
+    frame: Columns
+    keys: tuple[str, ...]
+    snapshots: Mapping[str, int]
+
+
+def look_up_entities(loaded: LoadedVersion, items: Sequence[object]) -> LookedUp:
+    """Return the newest features of entities as columns of a model.
 
     Parameters
     ----------
@@ -21,10 +31,8 @@ def look_up_entities(loaded: LoadedVersion, items: Sequence[object]) -> tuple[Co
 
     Returns
     -------
-    Columns
+    LookedUp
         One row per entity; what is missing or expired follows the model's policy for missing values.
-    tuple of str
-        Each entity's key.
 
     Raises
     ------
@@ -41,12 +49,15 @@ def look_up_entities(loaded: LoadedVersion, items: Sequence[object]) -> tuple[Co
     # The limit on rows comes before the look-up, which costs more than the check.
     loaded.plan.check_count(len(items))
     entities = [_asked(row, item, loaded) for row, item in enumerate(items)]
-    values = [
-        [row.values for row in read_online(view.spec, [entity.keys[place] for entity in entities])]
-        for place, view in enumerate(loaded.views)
+    found = [
+        read_view(view.spec, [entity.keys[place] for entity in entities]) for place, view in enumerate(loaded.views)
     ]
-    rows = entity_rows(loaded.plan.columns, entities, values)
-    return loaded.plan.from_rows(rows), tuple(entity.key for entity in entities)
+    rows = entity_rows(loaded.plan.columns, entities, [[row.values for row in rows] for _, rows in found])
+    return LookedUp(
+        frame=loaded.plan.from_rows(rows),
+        keys=tuple(entity.key for entity in entities),
+        snapshots={view.spec: layout.snapshot for view, (layout, _) in zip(loaded.views, found, strict=True)},
+    )
 
 
 def _asked(row: int, item: object, loaded: LoadedVersion) -> AskedEntity:

@@ -2,21 +2,27 @@
 
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
-from predictions import engine
+from django.conf import settings
+
+from features.ground.errors import DomainError
+from predictions import engine, metrics
 from predictions.actions.log_predictions import log
 from predictions.actions.look_up_entities import look_up_entities
 from predictions.actions.score_shadow import offer_to_shadow
 from predictions.adapters.cache import Scored
 from predictions.adapters.explaining import explain_rows
+from predictions.adapters.limits import check_rows
 from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
 from predictions.adapters.serving import Serving
 from predictions.core.answer import LogEntry, PredictAnswer
+from predictions.core.caller import Caller, check_may_call
 from predictions.core.entities import asked_entity
 from predictions.core.inputs import Columns
 from predictions.core.parse import Payload, parse_payload
@@ -32,7 +38,7 @@ class PredictRequest:
     principal : str
         Who asks, as `user:NAME`, `service:NAME` or `cli:NAME`.
     request_id : str
-        The request's own id; it decides between canary and production where there is no entity.
+        The request's own id.
     model : str, optional
         The model's name; the default model if None.
     version : int, optional
@@ -47,6 +53,8 @@ class PredictRequest:
         Ask whoever holds this stage, whatever the split says.
     explain : bool, default False
         Whether to say what moved each answer.
+    caller : Caller, optional
+        The same, where the door verifies who asks and so knows which models they may ask.
     source : str
         Which door it came through: api, cli, stream or batch.
     """
@@ -62,16 +70,38 @@ class PredictRequest:
     table: Table | None = None
     stage: str | None = None
     explain: bool = False
+    caller: Caller | None = None
     source: str = "api"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asked:
-    """Checked inputs, the entities they belong to, and the bytes their answer may be kept by."""
+    """Checked inputs, where they come from, and the bytes their answer may be kept by."""
 
     frame: Columns
     entities: tuple[str, ...] = ()
+    snapshots: Mapping[str, int] = field(default_factory=dict)
     key: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Turn:
+    """Who answers a request, as what and why, and the id its answer will have."""
+
+    id: UUID
+    started: float
+    serving: Serving
+    loaded: LoadedVersion
+    role: str
+    route: Mapping[str, Any] = field(default_factory=dict)
+    fallback: str = ""
+
+    def beside(self) -> Iterator[LoadedVersion]:
+        """Yield who else is asked, later: the shadow, and production where a canary answered."""
+        if self.serving.shadow is not None and self.role != "pinned":
+            yield self.serving.shadow
+        if self.role == "canary" and self.serving.production is not None and settings.CONFIG.canary.mirror:
+            yield self.serving.production
 
 
 def predict(request: PredictRequest) -> PredictAnswer:
@@ -93,36 +123,46 @@ def predict(request: PredictRequest) -> PredictAnswer:
         If the inputs are malformed, or do not fit the model's columns.
     TooManyRowsError
         If there are more rows than one request may hold.
-    UnknownModelError, UnknownVersionError
-        If no such model or version is registered.
-    ModelNotReadyError
-        If no version of the model is loaded.
+    UnknownModelError, UnknownVersionError, ModelNotReadyError
+        If no such model or version is registered, or none of it is loaded.
     StageEmptyError
         If no version holds the stage that is asked.
-    ScoringError
-        If the model has no answer for these inputs.
+    ModelForbiddenError, RowLimitError
+        If the caller may not ask this model, or has had too many rows scored.
+    ScoringError, LogUnavailableError
+        If the model has no answer for these inputs, or the answer must be recorded and can't be.
     """
-    started = time.perf_counter()
+    started, key = time.perf_counter(), uuid.uuid4()
     serving = engine.serving(request.model)
+    check_may_call(request.caller, request.principal, serving.model, serving.callers)
     if request.version is not None:
-        return _answer(request, engine.version(serving.model, request.version), "pinned", serving, started)
+        loaded = engine.version(serving.model, request.version)
+        return _answer(request, _Turn(id=key, started=started, serving=serving, loaded=loaded, role="pinned"))
     if request.stage is not None:
-        return _answer(request, serving.holder(request.stage), "pinned", serving, started)
+        loaded = serving.holder(request.stage)
+        return _answer(request, _Turn(id=key, started=started, serving=serving, loaded=loaded, role="pinned"))
     payload = None
-    unit = request.request_id
     if request.table is None and (request.body is None or b'"entities"' in request.body):
         payload = _payload(request, serving)
-        unit = _first_key(payload, serving) or unit
-    loaded, role = serving.pick(unit)
-    return _answer(request, loaded, role, serving, started, payload)
+    loaded, role, route = serving.pick(_entity_keys(payload, serving), key)
+    turn = _Turn(id=key, started=started, serving=serving, loaded=loaded, role=role, route=route)
+    try:
+        return _answer(request, turn, payload)
+    except Exception as error:  # whatever a canary does is nobody's fault but its own: production answers
+        if role != "canary" or serving.production is None:
+            raise
+        metrics.canary_fallbacks_total.labels(loaded.model).inc()
+        code = error.code if isinstance(error, DomainError) else "internal_error"
+        turn = replace(turn, loaded=serving.production, role="production", fallback=code)
+    return _answer(request, turn, payload)
 
 
-def _first_key(payload: Payload, serving: Serving) -> str | None:
-    """Return the key that decides between canary and production: the same however the entity is named."""
+def _entity_keys(payload: Payload | None, serving: Serving) -> list[str]:
+    """Return the keys that may decide between canary and production: the same however the entities are named."""
     anyone = serving.production or serving.canary
-    if not payload.entities or anyone is None or not anyone.views:
-        return None
-    return asked_entity(payload.entities[0], anyone.views).key
+    if payload is None or not payload.entities or anyone is None or not anyone.views:
+        return []
+    return [asked_entity(item, anyone.views).key for item in payload.entities]
 
 
 def _payload(request: PredictRequest, serving: Serving) -> Payload:
@@ -136,84 +176,76 @@ def _payload(request: PredictRequest, serving: Serving) -> Payload:
     )
 
 
-def _answer(
-    request: PredictRequest,
-    loaded: LoadedVersion,
-    role: str,
-    serving: Serving,
-    started: float,
-    payload: Payload | None = None,
-) -> PredictAnswer:
+def _answer(request: PredictRequest, turn: _Turn, payload: Payload | None = None) -> PredictAnswer:
+    loaded = turn.loaded
     body = request.body if payload is None else None
     scored = loaded.cache.get(body) if body is not None else None
-    entities: tuple[str, ...] = ()
+    asked = None
     if scored is not None:
         loaded.meters.cache_hits.inc()
     else:
-        asked = _asked(loaded, request, serving, payload, body)
-        scored, entities = score_frame(loaded, asked.frame), asked.entities
+        asked = _asked(request, turn, payload, body)
+        if request.caller is not None:
+            check_rows(request.principal, len(next(iter(asked.frame.values()))))
+        scored = score_frame(loaded, asked.frame)
         if asked.key is not None:
             loaded.cache.put(asked.key, scored)
     for share in scored.confidence:
         loaded.meters.confidence.observe(share)
-    return _hand_out(request, loaded, role, serving, scored, entities, started)
+    return _hand_out(request, turn, scored, asked)
 
 
-def _asked(
-    loaded: LoadedVersion, request: PredictRequest, serving: Serving, payload: Payload | None, body: bytes | None
-) -> _Asked:
+def _asked(request: PredictRequest, turn: _Turn, payload: Payload | None, body: bytes | None) -> _Asked:
+    loaded = turn.loaded
     if request.table is not None:
         return _Asked(frame=frame_of(loaded.plan, request.table))
-    payload = payload or _payload(request, serving)
+    payload = payload or _payload(request, turn.serving)
     if payload.rows is not None:
         return _Asked(frame=loaded.plan.from_rows(payload.rows), key=body)
     if payload.records is not None:
         return _Asked(frame=loaded.plan.from_records(payload.records), key=body)
-    frame, keys = look_up_entities(loaded, payload.entities or [])
-    return _Asked(frame=frame, entities=keys)
+    found = look_up_entities(loaded, payload.entities or [])
+    return _Asked(frame=found.frame, snapshots=found.snapshots, entities=found.keys)
 
 
-def _hand_out(
-    request: PredictRequest,
-    loaded: LoadedVersion,
-    role: str,
-    serving: Serving,
-    scored: Scored,
-    entities: tuple[str, ...],
-    started: float,
-) -> PredictAnswer:
+def _hand_out(request: PredictRequest, turn: _Turn, scored: Scored, asked: _Asked | None) -> PredictAnswer:
     now = datetime.now(UTC)
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - turn.started
+    loaded, generation = turn.loaded, turn.serving.generation
     loaded.meters.request.observe(seconds)
     loaded.meters.rows.inc(len(scored.predictions))
     entry = LogEntry(
-        id=uuid.uuid4(),
+        id=turn.id,
         request_id=request.request_id,
         version_id=loaded.version_id,
         model=loaded.model,
-        generation=serving.generation,
-        role=role,
+        generation=generation,
+        role=turn.role,
         principal=request.principal,
-        entity_keys=entities,
+        entity_keys=asked.entities if asked else (),
         frame=scored.frame,
         predictions=scored.predictions,
         probabilities=scored.probabilities,
         latency_ms=seconds * 1000,
         at=now,
         source=request.source,
+        snapshots=asked.snapshots if asked else {},
+        route=turn.route,
+        fallback=turn.fallback,
+        hidden=loaded.hidden,
     )
     log.offer(entry)
-    if serving.shadow is not None and role != "pinned":
-        offer_to_shadow(serving.shadow, entry)
+    for other in turn.beside():
+        offer_to_shadow(other, entry)
     return PredictAnswer(
         predictions=scored.predictions,
         probabilities=scored.probabilities,
         classes=loaded.classes,
         model=loaded.model,
         version=loaded.number,
-        role=role,
-        generation=serving.generation,
-        prediction_id=entry.id,
+        role=turn.role,
+        generation=generation,
+        prediction_id=turn.id,
         request_id=request.request_id,
         at=now,
         threshold=loaded.threshold,

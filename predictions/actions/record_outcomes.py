@@ -1,6 +1,6 @@
 """Keep what really happened, late and corrected labels included."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,7 +39,7 @@ class OutcomeItem:
     known_at: datetime | None = None
 
 
-def record_outcomes(items: Sequence[OutcomeItem], *, actor: str) -> int:
+def record_outcomes(items: Sequence[OutcomeItem], *, actor: str, models: Collection[str] | None = None) -> int:
     """Add labels to predictions; all or none, and none replaces an earlier one.
 
     Parameters
@@ -48,6 +48,8 @@ def record_outcomes(items: Sequence[OutcomeItem], *, actor: str) -> int:
         Labels; the same row again is a correction.
     actor : str
         Who reports them.
+    models : collection of str, optional
+        The only models they may be of; any if None.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def record_outcomes(items: Sequence[OutcomeItem], *, actor: str) -> int:
     """
     now = timezone.now()
     with transaction.atomic(durable=True):
-        found = _predictions(items)
+        found = _predictions(items, models)
         outcomes = [_outcome(number, item, found[item.prediction_id], now, actor) for number, item in enumerate(items)]
         _check_distinct(outcomes)
         before = Outcome.objects.filter(prediction__in=found).count()
@@ -71,9 +73,11 @@ def record_outcomes(items: Sequence[OutcomeItem], *, actor: str) -> int:
         return Outcome.objects.filter(prediction__in=found).count() - before
 
 
-def _predictions(items: Sequence[OutcomeItem]) -> dict[UUID, Prediction]:
+def _predictions(items: Sequence[OutcomeItem], models: Collection[str] | None) -> dict[UUID, Prediction]:
     wanted = {item.prediction_id for item in items}
     rows = Prediction.objects.filter(pk__in=wanted).select_related("model_version").defer("inputs", "outputs")
+    if models is not None:
+        rows = rows.filter(model_version__model__name__in=models)
     found = {row.pk: row for row in rows}
     if gone := sorted(str(key) for key in wanted - found.keys()):
         raise UnknownPredictionError(

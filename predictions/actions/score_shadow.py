@@ -46,6 +46,8 @@ def score_shadow(request: ShadowRequest) -> None:
             id=uuid.uuid4(),
             version_id=loaded.version_id,
             role="shadow",
+            route={"beside": str(live.id)},
+            hidden=loaded.hidden,
             frame=scored.frame,
             predictions=scored.predictions,
             probabilities=scored.probabilities,

@@ -1,57 +1,44 @@
 """Store logged answers."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from predictions.core.answer import LogEntry
+from predictions.adapters.patience import hurried, hurry_statements
+from predictions.core.log_row import LogRow
 from predictions.models import Prediction
 
 # Written without model objects: making them held up the answers for longer than it takes to make an answer.
-FIELDS = (
-    "id",
-    "request_id",
-    "model_version",
-    "generation",
-    "role",
-    "principal",
-    "entity_keys",
-    "columns",
-    "inputs",
-    "outputs",
-    "rows",
-    "latency_ms",
-    "at",
-    "source",
-    "created_at",
-)
+FIELDS = (*LogRow._fields, "created_at")
 MOST_PARAMS = 7_500
 
 
-def write_predictions(entries: Sequence[LogEntry]) -> int:
+def write_predictions(rows: Sequence[LogRow], *, patience_s: float | None = None) -> int:
     """Store a batch of answers in one transaction.
 
     Parameters
     ----------
-    entries : sequence of LogEntry
+    rows : sequence of LogRow
         Answers with the ids they were given when they were made; one that is stored already is left as it is.
+    patience_s : float, optional
+        How long to wait for others who write; as long as the database is set up for if None.
 
     Returns
     -------
     int
         How many were handed to the database.
     """
-    rows = _rows(entries)
     size = max(1, _most_params() // len(FIELDS))
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
+    with hurried(patience_s), transaction.atomic(durable=True), connection.cursor() as cursor:
+        hurry_statements(patience_s)
         # Many rows a statement: after each one the driver waits for its turn among the threads that answer.
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            cursor.execute(_statement(len(part)), list(chain.from_iterable(part)))
+            cursor.execute(_statement(len(part)), list(chain.from_iterable(_values(part))))
     return len(rows)
 
 
@@ -72,23 +59,8 @@ def _statement(rows: int) -> str:
     return f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608 (names of our own model)
 
 
-def _rows(entries: Sequence[LogEntry]) -> list[tuple[Any, ...]]:
+def _values(rows: Sequence[LogRow]) -> Iterator[tuple[Any, ...]]:
     time_of = connection.ops.adapt_datetimefield_value
     native_ids, now = connection.features.has_native_uuid_field, time_of(timezone.now())
-    return [
-        (
-            entry.id if native_ids else entry.id.hex,
-            entry.request_id,
-            entry.version_id,
-            entry.generation,
-            entry.role,
-            entry.principal,
-            *entry.json_columns(),
-            entry.rows,
-            entry.latency_ms,
-            time_of(entry.at),
-            entry.source,
-            now,
-        )
-        for entry in entries
-    ]
+    for row in rows:
+        yield (*row._replace(id=row.id if native_ids else row.id.hex, at=time_of(row.at)), now)  # type: ignore[arg-type]  # as the database takes them

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from features.ground.paths import var_path
 from predictions import metrics
+from predictions.errors import RowLimitError
 
 logger = logging.getLogger(__name__)
 # Where a request's decision is left: one that is handed over is counted once, and its answer tells.
@@ -29,8 +30,8 @@ BUCKET_BYTES = SLOT.size * SLOTS_IN_BUCKET
 # While Redis is away each request would wait for its timeout, so it is left alone for a while.
 REDIS_REST_S = 5.0
 COUNT_SCRIPT = """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+local count = redis.call('INCRBY', KEYS[1], ARGV[2])
+if count == tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return count
 """
 
@@ -78,23 +79,23 @@ class FileCounter:
             os.truncate(self._fd, size)
         self._map = mmap.mmap(self._fd, size)
 
-    def hit(self, key: str, ends: int, seconds: int) -> int:
-        """Count one request of a key in the window that ends then, and return how many there were."""
+    def hit(self, key: str, ends: int, seconds: int, count: int = 1) -> int:
+        """Count requests or rows of a key in the window that ends then, and return how many there were."""
         name = int.from_bytes(hashlib.blake2b(f"{seconds}\x00{key}".encode(), digest_size=8).digest(), "big") or 1
         start = (name % BUCKETS) * BUCKET_BYTES
         with self._threads:
             fcntl.lockf(self._fd, fcntl.LOCK_EX, BUCKET_BYTES, start)
             try:
-                return self._count(start, name, ends, ends - seconds)
+                return self._count(start, name, ends, ends - seconds, count)
             finally:
                 fcntl.lockf(self._fd, fcntl.LOCK_UN, BUCKET_BYTES, start)
 
-    def _count(self, start: int, name: int, ends: int, now: int) -> int:
+    def _count(self, start: int, name: int, ends: int, now: int, more: int) -> int:
         oldest, at = ends + 1, start
         for offset in range(start, start + BUCKET_BYTES, SLOT.size):
             key, when, count = SLOT.unpack_from(self._map, offset)
             if key == name:
-                count = count + 1 if when == ends else 1
+                count = count + more if when == ends else more
                 SLOT.pack_into(self._map, offset, name, ends, count)
                 return int(count)
             if when < oldest:
@@ -102,10 +103,10 @@ class FileCounter:
         if oldest > now:
             # Every place is in use: share one, so that crowding can only let fewer through, never more.
             key, when, count = SLOT.unpack_from(self._map, at)
-            SLOT.pack_into(self._map, at, key, when, count + 1)
-            return int(count) + 1
-        SLOT.pack_into(self._map, at, name, ends, 1)
-        return 1
+            SLOT.pack_into(self._map, at, key, when, count + more)
+            return int(count) + more
+        SLOT.pack_into(self._map, at, name, ends, more)
+        return more
 
     def close(self) -> None:
         """Let go of the file."""
@@ -123,16 +124,16 @@ class RedisCounter:
         self._fallback = fallback
         self._resting_until = 0.0
 
-    def hit(self, key: str, ends: int, seconds: int) -> int:
-        """Count one request of a key in the window that ends then, and return how many there were."""
+    def hit(self, key: str, ends: int, seconds: int, count: int = 1) -> int:
+        """Count requests or rows of a key in the window that ends then, and return how many there were."""
         if time.monotonic() >= self._resting_until:
             try:
-                return int(self._script(keys=[f"rate:{seconds}:{ends}:{key}"], args=[seconds + 1]))
+                return int(self._script(keys=[f"rate:{seconds}:{ends}:{key}"], args=[seconds + 1, count]))
             except redis.RedisError as error:
                 self._resting_until = time.monotonic() + REDIS_REST_S
                 logger.warning("Redis is away; rate limits are counted on this machine: %s", error)
         metrics.rate_limit_fallback_total.inc()
-        return self._fallback.hit(key, ends, seconds)
+        return self._fallback.hit(key, ends, seconds, count)
 
     def close(self) -> None:
         """Let go of the connections and the file."""
@@ -157,14 +158,30 @@ def counter() -> FileCounter | RedisCounter:
     return found
 
 
-def hit(scope: str, principal: str, rate: str) -> Decision | None:
-    """Count one request; None if the limit is off."""
+def check_rows(principal: str, rows: int) -> None:
+    """Count rows that are about to be scored.
+
+    Raises
+    ------
+    RowLimitError
+        If the caller has not so many left.
+    """
+    decision = hit("rows", principal, settings.CONFIG.row_rate_limit, rows)
+    if decision is not None and not decision.allowed:
+        wait = decision.retry_after
+        raise RowLimitError(
+            f"over the limit of {decision.limit} rows: wait {wait} seconds", limit=decision.limit, retry_after=wait
+        )
+
+
+def hit(scope: str, principal: str, rate: str, amount: int = 1) -> Decision | None:
+    """Count one request, or so many rows; None if the limit is off."""
     if (parsed := parse_rate(rate)) is None:
         return None
     limit, seconds = parsed
     now = time.time()
     reset = (int(now // seconds) + 1) * seconds
-    count = counter().hit(f"{scope}\x00{principal}", reset, seconds)
+    count = counter().hit(f"{scope}\x00{principal}", reset, seconds, amount)
     if count > limit:
         metrics.rate_limited_total.labels(scope).inc()
     return Decision(

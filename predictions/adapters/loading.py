@@ -34,12 +34,14 @@ class LoadedVersion:
     version_id: int
     engine: str
     runtime: Runtime
+    size_bytes: int
     plan: InputPlan
     classes: tuple[Any, ...]
     views: tuple[ServedView, ...]
     estimator: str
     baseline: Columns
     threshold: float | None
+    hidden: frozenset[str]
     max_depth: int
     loaded_at: datetime
     cache: PredictionCache
@@ -50,7 +52,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
     """Read a version's verified bytes, load them and ask for one prediction."""
     started = time.perf_counter()
     name, config = version.model.name, settings.CONFIG
-    runtime = _runtime(version)
+    runtime, size = _runtime(version)
     plan = InputPlan(version.input_schema, input_limits())
     _warm(runtime, plan, version)
     metrics.model_load_duration_seconds.labels(name).observe(time.perf_counter() - started)
@@ -60,6 +62,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         version_id=version.pk,
         engine=version.engine,
         runtime=runtime,
+        size_bytes=size,
         plan=plan,
         classes=tuple(version.output_schema.get("classes") or ()),
         views=_views(version),
@@ -67,6 +70,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         # What explanations compare with: the training means, and the first allowed text.
         baseline=_sample(plan, version.metrics.get("features") or {}, 1),
         threshold=version.output_schema.get("threshold"),
+        hidden=_hidden(version),
         max_depth=config.security.max_depth,
         loaded_at=timezone.now(),
         cache=PredictionCache(config.model.cache_size),
@@ -101,13 +105,20 @@ def _served(view: FeatureView) -> ServedView:
     )
 
 
-def _runtime(version: ModelVersion) -> Runtime:
+def _hidden(version: ModelVersion) -> frozenset[str]:
+    """Return the columns the log must not keep: those the contract calls personal, and those the installation names."""
+    snapshot = version.snapshot
+    personal = [column.name for column in snapshot.dataset_version.dataset.columns() if column.pii] if snapshot else []
+    return frozenset((*personal, *settings.CONFIG.prediction_log.redact))
+
+
+def _runtime(version: ModelVersion) -> tuple[Runtime, int]:
     artefact = read_artefact(version)
     name, kind = FILES[version.engine]
     blob = artefact.files.get(name)
     if blob is None:
         raise ModelLoadError(f"the artefact of {version} holds no {name}, which its engine {version.engine} needs")
-    return kind(blob, version.input_schema, version.output_schema)
+    return kind(blob, version.input_schema, version.output_schema), len(blob)
 
 
 def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:

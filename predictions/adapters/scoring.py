@@ -7,7 +7,7 @@ import numpy as np
 from predictions.adapters.cache import Scored
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.inputs import Columns
-from predictions.errors import ScoringError
+from predictions.errors import NotFiniteError
 
 
 def score_frame(loaded: LoadedVersion, frame: Columns) -> Scored:
@@ -16,7 +16,7 @@ def score_frame(loaded: LoadedVersion, frame: Columns) -> Scored:
     Raises
     ------
     ScoringError
-        If the model refuses the values, or answers something that is not finite.
+        If the model refuses the values; as NotFiniteError, if it answers something that is no number.
     """
     started = time.perf_counter()
     scores = loaded.runtime.score(frame)
@@ -25,10 +25,10 @@ def score_frame(loaded: LoadedVersion, frame: Columns) -> Scored:
     if shares is None:
         # Text and labels have no such fault; a sum of numbers shows one of them.
         if not loaded.classes and not np.isfinite(np.asarray(scores.predictions, dtype=np.float64)).all():
-            raise ScoringError(f"{loaded.model}@{loaded.number} has no finite answer for these values")
+            raise NotFiniteError(f"{loaded.model}@{loaded.number} has no finite answer for these values")
         return Scored(frame=frame, predictions=scores.predictions, probabilities=None, confidence=())
     if not np.isfinite(shares).all():
-        raise ScoringError(f"{loaded.model}@{loaded.number} has no finite answer for these values")
+        raise NotFiniteError(f"{loaded.model}@{loaded.number} has no finite answer for these values")
     return Scored(
         frame=frame,
         predictions=scores.predictions,

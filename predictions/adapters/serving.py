@@ -1,11 +1,14 @@
 """Who answers for a model, and what health shows of it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from features.ground.errors import bounded
 from predictions.adapters.loading import LoadedVersion
-from predictions.core.routing import goes_to_canary
+from predictions.core.routing import BUCKETS, bucket, key_name, unit_of
 from predictions.errors import ModelNotReadyError, StageEmptyError
 
 
@@ -21,20 +24,31 @@ class Serving:
     production: LoadedVersion | None = None
     canary: LoadedVersion | None = None
     shadow: LoadedVersion | None = None
+    callers: tuple[str, ...] = ()
+    # The production version of a model nobody asked for long, let go to make room; the next question loads it.
+    asleep: int | None = None
     error: str = ""
 
     @property
-    def state(self) -> tuple[int, int, int]:
+    def state(self) -> tuple[int, int, int, tuple[str, ...]]:
         """Return what tells two states of the registry apart."""
-        return self.model_id, self.generation, self.canary_percent
+        return self.model_id, self.generation, self.canary_percent, self.callers
 
-    def pick(self, unit: str) -> tuple[LoadedVersion, str]:
-        """Return the version that answers for an entity or request, and as what."""
-        if self.canary is not None and goes_to_canary(
-            unit, model=self.model, key=self.route_key, percent=self.canary_percent
-        ):
-            return self.canary, "canary"
-        return self.live(), "production"
+    @property
+    def loaded(self) -> list[LoadedVersion]:
+        """Return the versions in memory."""
+        return [version for version in (self.production, self.canary, self.shadow) if version is not None]
+
+    def pick(self, entities: Sequence[str], prediction_id: UUID) -> tuple[LoadedVersion, str, Mapping[str, Any]]:
+        """Return the version that answers for an entity or prediction, as what, and why."""
+        route: Mapping[str, Any] = {}
+        if self.canary is not None:
+            unit, by = unit_of(entities, prediction_id)
+            found = bucket(unit, model=self.model, key=self.route_key)
+            route = {"by": by, "bucket": found, "percent": self.canary_percent, "key": key_name(self.route_key)}
+            if found < self.canary_percent * BUCKETS // 100:
+                return self.canary, "canary", route
+        return self.live(), "production", route
 
     def holder(self, stage: str) -> LoadedVersion:
         """Return the version that holds a stage."""
@@ -75,7 +89,7 @@ def status_of(serving: Serving) -> ModelStatus:
     production = serving.production
     return ModelStatus(
         name=serving.model,
-        version=production.number if production else None,
+        version=production.number if production else serving.asleep,
         loaded_at=production.loaded_at if production else None,
         engine=production.engine if production else None,
         generation=serving.generation,

@@ -1,6 +1,7 @@
 """What the predict path gives back, and how it looks on the wire."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ import orjson
 
 from predictions.core.explain import Explanation
 from predictions.core.inputs import Columns
+from predictions.core.log_row import LogRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +88,12 @@ class PredictAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogEntry:
-    """One answer on its way to the prediction log; a shadow's has the request id of the live one."""
+    """One answer on its way to the prediction log; a shadow's has the request id of the live one.
+
+    `snapshots` are the online snapshots its features came from, by view; `route` says why this version answered.
+    `fallback` is the code of what a canary said where production answered for it. `hidden` are the columns whose
+    values must not be kept.
+    """
 
     id: UUID
     request_id: str
@@ -102,21 +109,43 @@ class LogEntry:
     latency_ms: float
     at: datetime
     source: str
+    snapshots: Mapping[str, int] = field(default_factory=dict)
+    route: Mapping[str, Any] = field(default_factory=dict)
+    fallback: str = ""
+    hidden: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> int:
         """Return how many rows were scored."""
         return len(self.predictions)
 
-    def json_columns(self) -> tuple[str, str, str, str]:
-        """Return the JSON texts of the entity keys, the input columns, the rows as scored, and the outputs.
-
-        A missing number, NaN in the frame, is null.
-        """
-        rows = list(zip(*(values.tolist() for values in self.frame.values()), strict=True))
+    def row(self) -> LogRow:
+        """Return what is stored of it; a missing number, NaN in the frame, is null."""
+        shown = {name: values for name, values in self.frame.items() if name not in self.hidden}
+        inputs = list(zip(*(values.tolist() for values in shown.values()), strict=True)) or [()] * self.rows
         outputs: dict[str, Any] = {"predictions": self.predictions}
         if self.probabilities is not None:
             outputs["probabilities"] = self.probabilities
-        parts = (self.entity_keys, list(self.frame), rows, outputs)
-        keys, columns, inputs, answers = (orjson.dumps(part).decode() for part in parts)
-        return keys, columns, inputs, answers
+        return LogRow(
+            id=self.id,
+            request_id=self.request_id,
+            model_version=self.version_id,
+            generation=self.generation,
+            role=self.role,
+            principal=self.principal,
+            entity_keys=_text(self.entity_keys),
+            columns=_text(list(shown)),
+            inputs=_text(inputs),
+            outputs=_text(outputs),
+            snapshots=_text(dict(self.snapshots)),
+            route=_text(dict(self.route)),
+            fallback=self.fallback,
+            rows=self.rows,
+            latency_ms=self.latency_ms,
+            at=self.at,
+            source=self.source,
+        )
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()

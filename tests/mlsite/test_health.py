@@ -1,5 +1,6 @@
 """What the site says of itself."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mlsite import __version__, health
 from mlsite.checkup import CHECKS, examine
 from mlsite.health import CheckFailedError, run_check
 from predictions import engine, metrics
+from predictions.adapters.spool import spool_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,6 +77,15 @@ def test_unreachable_broker_is_told_without_its_password(monkeypatch: pytest.Mon
 def test_forgetful_cache_is_told(settings: Any) -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     assert run_check("cache", health.check_cache).detail == "the cache forgot what was just put into it"
+
+
+def test_answers_that_wait_on_disk_for_long_are_told(var_dir: Path) -> None:
+    assert run_check("spool", health.check_spool).detail == "empty"
+    begun = time.time_ns() - 100 * 10**9
+    (spool_folder() / f"{begun}-1-x.jsonl").write_bytes(b"x" * 2000)
+    found = run_check("spool", health.check_spool)
+    assert not found.ok
+    assert found.detail.startswith("2,000 of 536,870,912 bytes wait for the database, the oldest for 10")
 
 
 def test_metrics_are_prometheus_text(client: Client) -> None:

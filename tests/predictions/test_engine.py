@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
 
 from features.ground.errors import DomainError
 from models_store.actions.promote import promote
@@ -85,9 +87,14 @@ def test_a_broken_canary_leaves_production_answering(serving: None) -> None:
 def test_a_canary_gets_its_share_and_no_more(serving: None) -> None:
     staged()
     staged("canary", seed=1, percent=30)
-    roles = [ask(request_id=str(number)).role for number in range(300)]
+    roles = [ask().role for _ in range(300)]
     assert 50 < roles.count("canary") < 130
-    assert roles == [ask(request_id=str(number)).role for number in range(300)]
+
+
+def test_a_client_can_not_choose_its_side(serving: None) -> None:
+    staged()
+    staged("canary", seed=1, percent=50)
+    assert {ask(request_id="mine").role for _ in range(60)} == {"production", "canary"}
 
 
 def test_a_change_of_percent_is_followed(serving: None) -> None:
@@ -201,3 +208,57 @@ def test_a_polling_process_follows_promotions_without_a_failed_request(polling: 
         stop.set()
         asking.join()
     assert failures == []
+
+
+def test_models_asked_longest_ago_make_room(serving: None, configure: Configure) -> None:
+    for name in ("a", "b", "c"):
+        staged(name=name)
+    engine.refresh()
+    size = engine.serving("a").loaded[0].size_bytes
+    engine.stop()
+    configure(model__max_memory_mb=2.5 * size / 1_048_576)
+    ask(model="b")
+    ask(model="c")
+    ask(model="a")
+    awake = [found.asleep is None for found in map(engine._engine._table.__getitem__, "abc")]
+    assert awake == [True, False, True]
+    assert {status.name: status.version for status in engine.status()} == {"a": 1, "b": 1, "c": 1}
+    assert ask(model="b").version == 1
+    engine.refresh()
+    awake = [found.asleep is None for found in map(engine._engine._table.__getitem__, "abc")]
+    assert awake == [True, True, False]
+
+
+def test_a_sleeping_model_follows_its_promotions(serving: None, configure: Configure) -> None:
+    staged(name="a")
+    staged(name="b")
+    configure(model__max_memory_mb=0.0001)
+    assert (ask(model="a").version, ask(model="b").version) == (1, 1)
+    staged(name="a", seed=1)
+    engine.refresh()
+    assert ask(model="a").version == 2
+
+
+def test_versions_asked_by_number_are_let_go_first(serving: None, configure: Configure) -> None:
+    staged(name="a")
+    register("a", seed=1)
+    engine.refresh()
+    configure(model__max_memory_mb=1.5 * engine.serving("a").loaded[0].size_bytes / 1_048_576)
+    assert engine.version("a", 2).number == 2
+    assert engine._engine._pinned == {}
+    assert engine.serving("a").asleep is None
+
+
+def test_a_model_s_page_says_what_is_loaded_and_what_could_not_be(serving: None, client: Client) -> None:
+    version = staged()
+    engine.refresh()
+    broken = register("tiny", seed=1)
+    shutil.rmtree(Path(settings.VAR_DIR) / "artefacts" / broken.manifest_digest)
+    ModelVersion.objects.filter(pk=broken.pk).update(stage="shadow")
+    RegisteredModel.objects.update(generation=9)
+    engine.refresh()
+    client.force_login(User.objects.create_superuser("root"))
+    page = client.get(f"/admin/models_store/registeredmodel/{version.model_id}/change/").content.decode()
+    assert "Loaded in this process" in page
+    assert "@1, onnx" in page
+    assert "tiny@2: " in page

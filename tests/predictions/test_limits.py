@@ -103,3 +103,10 @@ def test_redis_counts_exactly_for_all_machines(tmp_path: Path) -> None:
 def test_the_counter_of_an_installation_is_opened_once(var_dir: Path) -> None:
     assert limits.counter() is limits.counter()
     assert (Path(settings.VAR_DIR) / "limits" / "counts.bin").exists()
+
+
+def test_rows_are_counted_by_the_row(var_dir: Path) -> None:
+    assert [hit("rows", "user:alice", "10/day", rows) for rows in (4, 6)][-1].allowed  # type: ignore[union-attr]  # a limit is on
+    over = hit("rows", "user:alice", "10/day", 1)
+    assert over is not None
+    assert not over.allowed

@@ -51,8 +51,12 @@ def entry(version_id: int = 1, rows: int = 1) -> LogEntry:
     )
 
 
+def count(name: str) -> float:
+    return REGISTRY.get_sample_value(f"prediction_log_{name}_total") or 0.0
+
+
 def shed() -> float:
-    return REGISTRY.get_sample_value("prediction_log_shed_total") or 0.0
+    return count("shed")
 
 
 def test_an_answer_is_logged_as_it_was_scored(serving: None) -> None:
@@ -120,19 +124,31 @@ def test_a_full_shadow_queue_drops_and_counts(serving: None, monkeypatch: pytest
     assert REGISTRY.get_sample_value("shadow_dropped_total", {"model": "tiny"}) == before + 1
 
 
-def test_a_full_log_sheds_and_counts(configure: Configure) -> None:
-    configure(prediction_log__buffer_rows=3, prediction_log__flush_seconds=1000.0)
-    buffer = LogBuffer(len)
-    before = shed()
-    assert [buffer.offer(entry(rows=2)), buffer.offer(entry()), buffer.offer(entry())] == [True, True, False]
-    assert shed() == before + 1
-    buffer.close()
-    assert len(buffer) == 0
+def test_only_a_share_of_answers_is_kept_where_asked(serving: None, configure: Configure) -> None:
+    configure(prediction_log__sample=0.5, prediction_log__flush_seconds=1000.0)
+    staged()
+    before = count("accepted"), count("unsampled")
+    for _ in range(200):
+        ask()
+    kept, left = count("accepted") - before[0], count("unsampled") - before[1]
+    assert kept + left == 200
+    assert 60 < kept < 140
+    flush_log()
+    assert Prediction.objects.count() == kept
+
+
+def test_personal_columns_are_not_kept(serving: None, configure: Configure) -> None:
+    configure(prediction_log__redact=["length", "colour"])
+    staged()
+    ask([[4.0, 1.5, "red"], [5.0, None, "red"]])
+    flush_log()
+    row = Prediction.objects.get()
+    assert (row.columns, row.inputs) == (["width"], [[1.5], [None]])
 
 
 def test_a_log_that_is_off_takes_nothing(configure: Configure) -> None:
     configure(prediction_log__enabled=False)
-    buffer = LogBuffer(len)
+    buffer = LogBuffer(len, len)
     assert not buffer.offer(entry())
     assert len(buffer) == 0
 
@@ -149,7 +165,7 @@ def test_entries_wait_while_the_database_is_away(configure: Configure) -> None:
         written.extend(entries)
         return len(entries)
 
-    buffer = LogBuffer(write)
+    buffer = LogBuffer(write, len)
     entries = [entry() for _ in range(3)]
     for one in entries:
         buffer.offer(one)
@@ -190,7 +206,7 @@ def test_every_entry_is_counted_whatever_goes_wrong(configure: Configure) -> Non
         written.extend(entries)
         return len(entries)
 
-    buffer, before = LogBuffer(write), shed()
+    buffer, before = LogBuffer(write, len), shed()
     entries = [entry(), replace(entry(), principal="odd"), entry()]
     for one in entries:
         buffer.offer(one)
@@ -211,7 +227,7 @@ def test_entries_keep_their_order_when_the_database_goes_in_the_middle(configure
         written.extend(entries)
         return len(entries)
 
-    buffer, entries = LogBuffer(write), [entry() for _ in range(5)]
+    buffer, entries = LogBuffer(write, len), [entry() for _ in range(5)]
     for one in entries:
         buffer.offer(one)
     with pytest.raises(OperationalError):
@@ -224,7 +240,7 @@ def test_entries_keep_their_order_when_the_database_goes_in_the_middle(configure
 def test_as_many_rows_are_written_as_were_given(serving: None, monkeypatch: pytest.MonkeyPatch) -> None:
     version = register()
     monkeypatch.setattr("predictions.actions.write_predictions.MOST_PARAMS", 50)
-    assert write_predictions([entry(version.pk) for _ in range(7)]) == 7
+    assert write_predictions([entry(version.pk).row() for _ in range(7)]) == 7
     assert Prediction.objects.count() == 7
 
 

@@ -8,11 +8,14 @@ import pytest
 from django.utils import timezone
 
 from features.ground.errors import DomainError
+from models_store.models import AuditEntry
+from predictions.actions.forget_predictions import forget_predictions
 from predictions.actions.log_predictions import flush_log
 from predictions.actions.predict import PredictRequest, predict
 from predictions.actions.record_outcomes import OutcomeItem, record_outcomes
 from predictions.errors import InvalidRequestError, UnknownPredictionError
-from predictions.models import Outcome
+from predictions.models import Outcome, Prediction
+from tests.predictions.conftest import Configure
 from tests.predictions.tiny import ROW, staged
 
 NOW = timezone.now()
@@ -69,3 +72,15 @@ def test_a_regression_takes_numbers_alone(serving: None, actual: Any) -> None:
     with pytest.raises(InvalidRequestError, match="actual must be a number"):
         record(OutcomeItem(prediction_id=answer.prediction_id, actual=actual))
     assert record(OutcomeItem(prediction_id=answer.prediction_id, actual=3)) == 1
+
+
+def test_old_predictions_go_with_their_outcomes(key: Any, configure: Configure) -> None:
+    record(OutcomeItem(prediction_id=key, actual="big"))
+    later = timezone.now() + timedelta(days=8)
+    assert forget_predictions(actor="test", now=later) == 0
+    configure(prediction_log__keep_days=7)
+    assert forget_predictions(actor="test", now=later - timedelta(days=2)) == 0
+    assert forget_predictions(actor="test", now=later, dry_run=True) == 1
+    assert forget_predictions(actor="test", now=later) == 1
+    assert not Prediction.objects.exists()
+    assert AuditEntry.objects.filter(action="predictions.prune", actor="test").exists()

@@ -236,3 +236,12 @@ def test_an_unknown_prediction_is_404(token: Token) -> None:
     path = "/api/v1/predictions/00000000-0000-4000-8000-000000000000"
     response = Client().get(path, headers={"Authorization": f"Bearer {token('readonly')}"})
     assert error_of(response, 404)["code"] == "unknown_prediction"
+
+
+def test_rows_are_limited_however_they_come(token: Token, configure: Configure) -> None:
+    configure(row_rate_limit="3/hour")
+    staged()
+    assert post(token(), b'{"data": [[4.0, 1.5, "red"], [4.5, 1.5, "red"]]}').status_code == 200
+    response = post(token(), b'{"data": [[5.0, 1.5, "red"], [5.5, 1.5, "red"]]}')
+    assert error_of(response, 429)["code"] == "row_limit"
+    assert 1 <= int(response["Retry-After"]) <= 3600

@@ -11,6 +11,7 @@ from features.ground.console import ReadOnlyAdmin, ago, as_uuid, link, mono, num
 from features.ground.errors import bounded
 from features.ground.panels import Facts, Panel, Table
 from features.ground.unfold import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter, badge, display
+from predictions.actions.trace_prediction import Trace, trace_of
 from predictions.models import Outcome, Prediction
 
 SHOWN = 50
@@ -50,14 +51,18 @@ class PredictionAdmin(ReadOnlyAdmin):
         ("at", RangeDateTimeFilter),
     )
     list_select_related = ("model_version__model",)
-    search_fields = ("id", "request_id")
-    search_help_text = "A whole prediction id or request id"
+    search_fields = ("id", "request_id", "principal")
+    search_help_text = "A whole prediction id, request id or principal (user:NAME), or MODEL@N"
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Look up whole ids: a search by parts would read every row of the largest table there is."""
-        if search_term:
-            queryset = queryset.filter(Q(request_id=search_term) | Q(id=as_uuid(search_term)))
-        return queryset, False
+        if not search_term:
+            return queryset, False
+        model, _, number = search_term.rpartition("@")
+        if model and number.isdecimal() and number.isascii() and len(number) < 10:
+            return queryset.filter(model_version__model__name=model, model_version__number=int(number)), False
+        found = Q(request_id=search_term) | Q(principal=search_term) | Q(id=as_uuid(search_term))
+        return queryset.filter(found), False
 
     @display(description="Id", ordering="id")
     def short_id(self, obj: Prediction) -> str:
@@ -78,9 +83,10 @@ class PredictionAdmin(ReadOnlyAdmin):
         return f"{obj.latency_ms:.2f} ms"
 
     def panels(self, obj: Prediction, request: HttpRequest) -> Sequence[Panel]:
-        """Show the answer with its outcome, then what came in."""
+        """Show the path, the answer with its outcome, then what came in."""
         return (
             Facts(title="Prediction", wide=True, pairs=facts(obj)),
+            path_table(trace_of(obj)),
             answers_table(obj),
             inputs_table(obj),
         )
@@ -101,6 +107,37 @@ def facts(obj: Prediction) -> list[tuple[str, Any]]:
         ("Generation", obj.generation),
         ("Stream position", place),
     ]
+
+
+def path_table(trace: Trace) -> Table:
+    """Return what happened, step by step: input, features, version, route, output, outcome."""
+    asked = ", ".join(trace.inputs["entities"][:5]) or f"{len(trace.inputs['columns'])} columns"
+    steps = [("Input", f"{trace.request['rows']} rows by {trace.request['principal']}: {bounded(asked, 100)}")]
+    for found in trace.features:
+        as_of = f"as of {found['as_of']:%Y-%m-%d %H:%M:%S}" if found.get("as_of") else "pruned since"
+        steps.append(("Features", f"{found['view']}, snapshot {found['snapshot']}, {as_of}"))
+    if not trace.features:
+        steps.append(("Features", "sent with the request"))
+    version = trace.version
+    steps.append(("Version", f"{version['model']}@{version['version']}, {version['engine']}, {version['digest'][:12]}"))
+    steps.append(("Route", route_text(trace.route)))
+    steps.append(("Output", bounded(trace.outputs.get("predictions", []), 100)))
+    steps += [
+        (f"Beside it, {one['role']}", f"@{one['version']}: {bounded(one['outputs'], 100)}") for one in trace.beside
+    ]
+    known = [f"row {one['row']}: {one['actual']}, known {one['known_at']:%Y-%m-%d %H:%M}" for one in trace.outcomes]
+    steps.append(("Outcome", bounded("; ".join(known), 200) if known else "not known yet"))
+    return Table(title="Path", headers=("Step", "What"), rows=steps, wide=True)
+
+
+def route_text(route: dict[str, Any]) -> str:
+    """Return why a version answered, in words."""
+    if "beside" in route:
+        return f"shadow of {route['beside']}"
+    if "bucket" not in route:
+        return f"{route['role']}: no canary was loaded" if route["role"] == "production" else str(route["role"])
+    said = f"{route['role']}: bucket {route['bucket']} of 10000 by {route['by']}, canary below {route['percent']} %"
+    return said if route["right"] else f"{said}; {route['why']}"
 
 
 def answers_table(obj: Prediction) -> Table:
