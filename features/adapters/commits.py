@@ -12,8 +12,9 @@ from features.errors import TableLostError
 from features.ground.steps import step
 from features.models import Dataset
 
-# Each part that is open holds this much in memory at most; compaction makes larger files of the small ones.
-FILE_BYTES = 16 << 20
+# Each part that is open holds this much in memory at most; compaction makes larger files of the small ones. Parts that
+# are written anew are all open to the end, and share a room.
+FILE_BYTES, FEWEST_BYTES, OPEN_BYTES = 16 << 20, 1 << 20, 128 << 20
 ROW_GROUP = 65_536
 LOST = "bring its files back from a backup, or have `doctor --mend` give the lost versions up"
 
@@ -95,7 +96,7 @@ def commit(
             predicate=None if parts is None else _one_of(parts),
             partition_by=[PARTITION] if partitioned else None,
             storage_options=where.options,
-            target_file_size=FILE_BYTES,
+            target_file_size=_file_bytes(parts),
             writer_properties=_how_written(rows.schema),
             # Two writers at once are a lost lock: whoever comes second must not build on what it has not seen.
             commit_properties=CommitProperties(custom_metadata=dict(about), max_commit_retries=0),
@@ -103,6 +104,10 @@ def commit(
         )
     step("table committed")
     return where.table().version()
+
+
+def _file_bytes(parts: Sequence[str] | None) -> int:
+    return max(FEWEST_BYTES, min(FILE_BYTES, OPEN_BYTES // max(len(parts or ()), 1)))
 
 
 def _how_written(schema: pa.Schema) -> WriterProperties:
