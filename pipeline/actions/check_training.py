@@ -49,13 +49,7 @@ def accepted_findings(
         If something is found that is not accepted.
     """
     acceptance = Acceptance(names=tuple(accept), reason=reason, actor=actor).checked()
-    names: list[str] = []
-    found: list[Finding] = []
-    if snapshot.leakage.get("target") == target:
-        names = [finding["name"] for finding in snapshot.leakage["findings"] if finding["accepted"]]
-    else:
-        dataset, views = snapshot.dataset_version.dataset, list(snapshot.views.select_related("dataset"))
-        found = find_leakage(table, snapshot.columns, target=target, dataset=dataset, views=views)
+    names, found = _known(snapshot, table, target)
     if by_lot:
         met = {*names, *(finding.name for finding in found)}
         found += [one for one in find_across_lots(table, snapshot.columns, target=target) if one.name not in met]
@@ -71,3 +65,11 @@ def accepted_findings(
                 reason=acceptance.reason.strip(),
             )
     return names + new
+
+
+def _known(snapshot: FeatureSnapshot, table: pa.Table, target: str) -> tuple[list[str], list[Finding]]:
+    """Return what the snapshot accepted, or what is found anew where another target is predicted."""
+    if snapshot.leakage.get("target") == target:
+        return [finding["name"] for finding in snapshot.leakage["findings"] if finding["accepted"]], []
+    dataset, views = snapshot.dataset_version.dataset, list(snapshot.views.select_related("dataset"))
+    return [], find_leakage(table, snapshot.columns, target=target, dataset=dataset, views=views)
