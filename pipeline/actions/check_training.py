@@ -55,16 +55,20 @@ def accepted_findings(
         found += [one for one in find_across_lots(table, snapshot.columns, target=target) if one.name not in met]
     new = [finding["name"] for finding in judged(found, acceptance) if finding["accepted"]]
     if new:
-        with transaction.atomic(durable=True):
-            record_audit(
-                actor=actor,
-                action="accept_leakage",
-                object_type="snapshot",
-                object_id=str(snapshot.pk),
-                after={"target": target, "fingerprint": snapshot.fingerprint, "accepted": new},
-                reason=acceptance.reason.strip(),
-            )
+        _audit(snapshot, target, new, acceptance)
     return names + new
+
+
+def _audit(snapshot: FeatureSnapshot, target: str, accepted: list[str], acceptance: Acceptance) -> None:
+    with transaction.atomic(durable=True):
+        record_audit(
+            actor=acceptance.actor,
+            action="accept_leakage",
+            object_type="snapshot",
+            object_id=str(snapshot.pk),
+            after={"target": target, "fingerprint": snapshot.fingerprint, "accepted": accepted},
+            reason=acceptance.reason.strip(),
+        )
 
 
 def _known(snapshot: FeatureSnapshot, table: pa.Table, target: str) -> tuple[list[str], list[Finding]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from features.errors import BadEntityError
 from predictions import engine
 from predictions.actions.log_predictions import log
 from predictions.actions.look_up_entities import look_up_entities
@@ -107,7 +108,11 @@ def _first_key(payload: Payload, serving: Serving) -> str | None:
     anyone = serving.production or serving.canary
     if not payload.entities or anyone is None or not anyone.views:
         return None
-    return asked_entity(payload.entities[0], anyone.views).key
+    try:
+        return asked_entity(payload.entities[0], anyone.views).key
+    except BadEntityError:
+        # The look-up refuses it, and says which row it is.
+        return None
 
 
 def _payload(request: PredictRequest, serving: Serving) -> Payload:
