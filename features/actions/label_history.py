@@ -1,6 +1,6 @@
 """Join to any file of labels what was known of their entities at each label's own time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,21 +86,33 @@ def label_history(
     sources = [_source(spec) for spec in dict.fromkeys(views)]
     if not sources:
         raise LabelsError("name at least one feature view")
-    rows, columns = 0, []
-    definitions = [view.definition() for view, _ in sources]
-    facts: list[Facts] = [{} for _ in sources]
     with writing(out) as write:
-        for part in label_parts(labels):
-            report(0, f"computing labels from row {rows + 1:,}")
-            joined = _joined(part, sources, timestamp, timezone, before=rows)
-            write(joined)
-            rows, columns = rows + part.num_rows, joined.column_names
-            facts = [value_facts(view, joined, before) for view, before in zip(definitions, facts, strict=True)]
-        # A share of missing values is one of all labels; the file has not taken its place yet.
-        for view, found in zip(definitions, facts, strict=True):
-            check_facts(view, found)
+        rows, columns = _written(write, label_parts(labels), sources, (timestamp, timezone), report)
     report(100, "done")
     return HistoryResult(rows=rows, columns=columns, out=str(out))
+
+
+def _written(
+    write: Callable[[pa.Table], None],
+    parts: Iterable[pa.Table],
+    sources: Sequence[Source],
+    times: tuple[str, str],
+    report: Report,
+) -> tuple[int, list[str]]:
+    """Write the parts with the views' values; return how many rows, and the columns."""
+    rows, columns = 0, list[str]()
+    definitions = [view.definition() for view, _ in sources]
+    facts: list[Facts] = [{} for _ in sources]
+    for part in parts:
+        report(0, f"computing labels from row {rows + 1:,}")
+        joined = _joined(part, sources, *times, before=rows)
+        write(joined)
+        rows, columns = rows + part.num_rows, joined.column_names
+        facts = [value_facts(view, joined, before) for view, before in zip(definitions, facts, strict=True)]
+    # A share of missing values is one of all labels; the file has not taken its place yet.
+    for view, found in zip(definitions, facts, strict=True):
+        check_facts(view, found)
+    return rows, columns
 
 
 def _source(spec: str) -> Source:

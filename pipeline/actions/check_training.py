@@ -49,25 +49,31 @@ def accepted_findings(
         If something is found that is not accepted.
     """
     acceptance = Acceptance(names=tuple(accept), reason=reason, actor=actor).checked()
-    names: list[str] = []
-    found: list[Finding] = []
-    if snapshot.leakage.get("target") == target:
-        names = [finding["name"] for finding in snapshot.leakage["findings"] if finding["accepted"]]
-    else:
-        dataset, views = snapshot.dataset_version.dataset, list(snapshot.views.select_related("dataset"))
-        found = find_leakage(table, snapshot.columns, target=target, dataset=dataset, views=views)
+    names, found = _known(snapshot, table, target)
     if by_lot:
         met = {*names, *(finding.name for finding in found)}
         found += [one for one in find_across_lots(table, snapshot.columns, target=target) if one.name not in met]
     new = [finding["name"] for finding in judged(found, acceptance) if finding["accepted"]]
     if new:
-        with transaction.atomic(durable=True):
-            record_audit(
-                actor=actor,
-                action="accept_leakage",
-                object_type="snapshot",
-                object_id=str(snapshot.pk),
-                after={"target": target, "fingerprint": snapshot.fingerprint, "accepted": new},
-                reason=acceptance.reason.strip(),
-            )
+        _audit(snapshot, target, new, acceptance)
     return names + new
+
+
+def _audit(snapshot: FeatureSnapshot, target: str, accepted: list[str], acceptance: Acceptance) -> None:
+    with transaction.atomic(durable=True):
+        record_audit(
+            actor=acceptance.actor,
+            action="accept_leakage",
+            object_type="snapshot",
+            object_id=str(snapshot.pk),
+            after={"target": target, "fingerprint": snapshot.fingerprint, "accepted": accepted},
+            reason=acceptance.reason.strip(),
+        )
+
+
+def _known(snapshot: FeatureSnapshot, table: pa.Table, target: str) -> tuple[list[str], list[Finding]]:
+    """Return what the snapshot accepted, or what is found anew where another target is predicted."""
+    if snapshot.leakage.get("target") == target:
+        return [finding["name"] for finding in snapshot.leakage["findings"] if finding["accepted"]], []
+    dataset, views = snapshot.dataset_version.dataset, list(snapshot.views.select_related("dataset"))
+    return [], find_leakage(table, snapshot.columns, target=target, dataset=dataset, views=views)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from features.errors import BadEntityError
 from features.ground.errors import DomainError
 from predictions import engine, metrics
 from predictions.actions.log_predictions import log
@@ -162,7 +163,11 @@ def _entity_keys(payload: Payload | None, serving: Serving) -> list[str]:
     anyone = serving.production or serving.canary
     if payload is None or not payload.entities or anyone is None or not anyone.views:
         return []
-    return [asked_entity(item, anyone.views).key for item in payload.entities]
+    try:
+        return [asked_entity(item, anyone.views).key for item in payload.entities]
+    except BadEntityError:
+        # The look-up refuses it, and says which row it is.
+        return []
 
 
 def _payload(request: PredictRequest, serving: Serving) -> Payload:
