@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from models_store.core.spec import checked_name
 from models_store.models import ModelVersion, RegisteredModel
 from pipeline.actions.check_training import accepted_findings
 from pipeline.adapters.onnx_export import Export, export
+from pipeline.core.row_keys import judged_rows
 from pipeline.core.training import TrainedModel, train_on
 from pipeline.core.training_errors import InvalidTrainingRequestError, UnknownSnapshotError
 from pipeline.core.training_frame import target_name
@@ -142,6 +143,7 @@ def train(request: TrainRequest, *, actor: str, run_id: UUID | None = None, repo
     trained = train_on(table, snapshot.columns, plan, report=report)
     report(82, "converting to ONNX")
     new = _new_version(request, trained, snapshot, accepted, actor, run_id)
+    new = replace(new, judged=judged_rows(table, snapshot.columns, trained))
     report(95, "signing and registering")
     version = register_version(new)
     report(100, "done")

@@ -27,6 +27,7 @@ from pipeline.core.training_errors import (
 )
 from pipeline.core.training_fit import Parts, answers, fit, linear_weights, measured, simplest_answers
 from pipeline.core.training_frame import Columns, LabelledRows, labelled_rows, target_name
+from pipeline.core.training_model import Judged
 from pipeline.core.training_plan import TrainingPlan
 
 
@@ -52,6 +53,8 @@ class TrainedModel:
         What is needed to train it again.
     test : DataFrame
         The features of the test rows.
+    judged : Judged
+        The same rows: where each stands, what was true, and what the model said.
     """
 
     pipeline: Pipeline
@@ -62,6 +65,7 @@ class TrainedModel:
     metrics: dict[str, Any]
     params: dict[str, Any]
     test: pd.DataFrame
+    judged: Judged
 
 
 def train_on(table: pa.Table, columns: Columns, plan: TrainingPlan, *, report: Report = silent) -> TrainedModel:
@@ -108,6 +112,7 @@ def train_on(table: pa.Table, columns: Columns, plan: TrainingPlan, *, report: R
         metrics=_metrics(rows, said, linear),
         params=_params(entry, plan, rows, pipeline) | {"notes": notes},
         test=parts.test,
+        judged=Judged(rows=rows.positions, actual=parts.test_target, said=said),
     )
 
 
@@ -121,6 +126,7 @@ class _Prepared:
     parts: Parts
     sliced: pd.DataFrame
     counts: dict[str, int]
+    positions: npt.NDArray[np.int64]
 
 
 def _prepared(table: pa.Table, columns: Columns, plan: TrainingPlan, entry: Estimator) -> _Prepared:
@@ -144,7 +150,15 @@ def _prepared(table: pa.Table, columns: Columns, plan: TrainingPlan, entry: Esti
         "test_unseen_class": len(split.test) - len(judged),
     }
     sliced = _sliced(data.frame[list(plan.slices)].iloc[judged], columns)
-    return _Prepared(target=target, features=features, split=split, parts=parts, sliced=sliced, counts=counts)
+    return _Prepared(
+        target=target,
+        features=features,
+        split=split,
+        parts=parts,
+        sliced=sliced,
+        counts=counts,
+        positions=data.positions[judged],
+    )
 
 
 def _sliced(values: pd.DataFrame, columns: Columns) -> pd.DataFrame:

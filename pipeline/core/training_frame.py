@@ -33,6 +33,8 @@ class LabelledRows:
         Labels (text, int64 or bool) or values (float64).
     task : {"classification", "regression"}
         What the target asks for.
+    positions : ndarray of shape (n_rows,)
+        Where each row stands in the table.
     unlabelled : int
         Rows of the table that have no target.
     """
@@ -40,6 +42,7 @@ class LabelledRows:
     frame: pd.DataFrame
     target: npt.NDArray[Any]
     task: Task
+    positions: npt.NDArray[np.int64]
     unlabelled: int
 
 
@@ -108,7 +111,8 @@ def labelled_rows(
         raise NoRowsError("the snapshot has no rows")
     described = {column["name"]: column for column in columns}
     wanted = [name for name, column in described.items() if column["role"] in NEEDED_ROLES or name in (target, *keep)]
-    labelled = table.select(wanted).filter(_present(table[target]))
+    present = _present(table[target])
+    labelled = table.select(wanted).filter(present)
     if not labelled.num_rows:
         raise NoRowsError(f"the target {target} has no value in any of {table.num_rows} rows", target=target)
     values, task = _target(labelled[target], described[target]["dtype"], target, estimator)
@@ -120,7 +124,13 @@ def labelled_rows(
         },
         index=range(labelled.num_rows),
     )
-    return LabelledRows(frame=frame, target=values, task=task, unlabelled=table.num_rows - labelled.num_rows)
+    return LabelledRows(
+        frame=frame,
+        target=values,
+        task=task,
+        positions=np.flatnonzero(present.to_numpy()),
+        unlabelled=table.num_rows - labelled.num_rows,
+    )
 
 
 def _present(values: pa.ChunkedArray) -> pa.ChunkedArray:
