@@ -162,8 +162,7 @@ def _made(
         output_schema=output_schema(trained.task, trained.classes, trained.threshold),
         tolerance=settings.CONFIG.model.parity_tolerance,
     )
-    held, target = trained.judged, target_name(snapshot.columns, plan.target)
-    judged = judged_rows(table, snapshot.columns, target, positions=held.rows, actual=held.actual, said=held.said)
+    judged = judged_rows(table, snapshot.columns, trained)
     return _Made(trained=trained, saved=saved, graph=graph, judged=judged)
 
 

@@ -9,43 +9,31 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models_store.core.judged import FloatArray, JudgedRows
+from models_store.core.judged import JudgedRows
+from pipeline.core.training import TrainedModel
 from pipeline.core.training_columns import Columns
 
 
-def judged_rows(
-    table: pa.Table,
-    columns: Columns,
-    target: str,
-    *,
-    positions: npt.NDArray[np.int64],
-    actual: npt.NDArray[Any],
-    said: FloatArray,
-) -> JudgedRows:
-    """Return what a model said of rows, each under its key.
+def judged_rows(table: pa.Table, columns: Columns, trained: TrainedModel) -> JudgedRows:
+    """Return what a model said of its test rows, each under its key.
 
     Parameters
     ----------
     table : pyarrow.Table
-        A snapshot.
+        The snapshot it was trained on.
     columns : sequence of mapping
         Its columns.
-    target : str
-        The one that was predicted.
-    positions : ndarray of shape (n_rows,)
-        Where the rows stand in the table.
-    actual : ndarray of shape (n_rows,)
-        Class codes, or values.
-    said : ndarray of shape (n_rows, n_classes) or (n_rows,)
-        Probabilities, or values.
+    trained : TrainedModel
+        Knows its target, and where its test rows stand.
 
     Returns
     -------
     JudgedRows
         Of two rows with one key, which chance makes once in a billion tables, only the first.
     """
-    keys, first = np.unique(row_keys(table, columns, target)[positions], return_index=True)
-    return JudgedRows(keys=keys, actual=np.asarray(actual, dtype=np.float64)[first], said=said[first])
+    judged = trained.judged
+    keys, first = np.unique(row_keys(table, columns, trained.params["target"])[judged.rows], return_index=True)
+    return JudgedRows(keys=keys, actual=np.asarray(judged.actual, dtype=np.float64)[first], said=judged.said[first])
 
 
 def row_keys(table: pa.Table, columns: Columns, target: str) -> npt.NDArray[np.uint64]:

@@ -30,7 +30,7 @@ def sliced(*parts: tuple[str, int, float | None], metric: str = "log_loss"):
         ([("AA", 99, 0.9)], {"min_rows": 99}, False, "worse: carrier AA 0.9", "most 0.5"),
         ([("AA", 500, 0.5)], {"bound": 0.45}, False, "worse: carrier AA 0.5", "most 0.45"),
         ([("AA", 500, 0.42)], {"tolerance": 0.01}, False, "worse: carrier AA 0.42", "most 0.404"),
-        ([("AA", 500, None)], {}, False, "no slice was measured: train with --slice COLUMN", "most 0.5"),
+        ([("AA", 500, None)], {}, False, "no slice of 100 rows was measured: train with --slice COLUMN", "most 0.5"),
     ],
 )
 def test_no_slice_may_be_worse_than_its_bound(parts, settings, passed, observed, threshold):
@@ -47,7 +47,7 @@ def test_slice_of_a_score_must_lie_above_its_bound():
 
 
 def test_version_without_slices_or_metric_fails():
-    assert ask("slices_not_worse", metrics=GOOD).observed.startswith("no slice was measured")
+    assert ask("slices_not_worse", metrics=GOOD).observed.startswith("no slice of 100 rows")
     assert ask("slices_not_worse", metrics={}).observed == "log_loss was not measured"
 
 

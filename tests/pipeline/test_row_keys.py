@@ -1,7 +1,6 @@
-import numpy as np
 import pyarrow as pa
 
-from pipeline.core.row_keys import judged_rows, row_keys
+from pipeline.core.row_keys import row_keys
 
 EVENTS = [
     {"name": "tail", "dtype": "string", "role": "entity"},
@@ -63,12 +62,3 @@ def test_row_without_entity_and_time_is_named_by_its_content():
 def test_keys_are_the_same_in_every_process():
     """A key that is kept on disk must not hang on a seed, or on the version of a library."""
     assert row_keys(*events([1, 2]), "late").tolist() == KEPT
-
-
-def test_judged_rows_are_those_at_the_positions():
-    table, columns = events([1, 2, 3, 4])
-    positions, said = np.array([3, 1]), np.array([[0.3, 0.7], [0.1, 0.9]])
-    judged = judged_rows(table, columns, "late", positions=positions, actual=np.array([1, 1]), said=said)
-    by_key = dict(zip(judged.keys.tolist(), judged.said[:, 1].tolist(), strict=True))
-    keys = row_keys(table, columns, "late").tolist()
-    assert by_key == {keys[3]: 0.7, keys[1]: 0.9}

@@ -86,7 +86,7 @@ def test_trained_artefact_is_signed_and_answers_alike_in_both_engines(dataset: s
     trained()
     version = ModelVersion.objects.resolve("delays@1")
     artefact = read_artefact(version)
-    assert set(artefact.files) == {"model.joblib", "model.onnx"}
+    assert set(artefact.files) == {"model.joblib", "model.onnx", "judged_rows.parquet"}
     columns = {
         "carrier": np.array(["B6", None], dtype=object),
         "wind (kt)": np.array([20.0, np.nan]),
@@ -123,7 +123,7 @@ def test_model_that_misses_parity_is_served_by_scikit_learn_and_says_why(
     result = trained()
     assert result.engine == "sklearn"
     assert result.engine_reason.startswith("ONNX differs from scikit-learn by")
-    assert set(read_artefact(ModelVersion.objects.resolve("delays@1")).files) == {"model.joblib"}
+    assert set(read_artefact(ModelVersion.objects.resolve("delays@1")).files) == {"model.joblib", "judged_rows.parquet"}
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,10 @@ def evaluate(evidence: Evidence, settings: Settings) -> GateOutcome:
         slack = float(settings.get("tolerance", DEFAULT_TOLERANCE)) * abs(whole)
         bound = whole + slack if lower else whole - slack
     wanted = f"{metric} of every slice at {'most' if lower else 'least'} {bound:.6g}"
-    found = dict(_slices(evidence, int(settings.get("min_rows", DEFAULT_MIN_ROWS))))
+    least = int(settings.get("min_rows", DEFAULT_MIN_ROWS))
+    found = dict(_slices(evidence, least))
     if not found:
-        return outcome(NAME, False, "no slice was measured: train with --slice COLUMN", wanted)
+        return outcome(NAME, False, f"no slice of {least} rows was measured: train with --slice COLUMN", wanted)
     ordered = sorted(found, key=lambda name: found[name], reverse=lower)
     worse = [name for name in ordered if (found[name] > bound if lower else found[name] < bound)]
     shown = [f"{name} {found[name]:.6g}" for name in worse or ordered[:1]]
