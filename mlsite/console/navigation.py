@@ -67,6 +67,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Users", "person", "auth.user"),
             ("Groups", "group", "auth.group"),
             ("Tokens", "key", "token_blacklist.outstandingtoken"),
+            ("Second factors", "phonelink_lock", "otp_totp.totpdevice"),
         ),
     ),
 )
