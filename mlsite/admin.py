@@ -1,19 +1,26 @@
 """Users, groups, schedules and tokens, in the console's dress."""
 
+import importlib
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework_simplejwt.token_blacklist import admin as tokens
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
+from features.ground.console import ReadOnlyAdmin, ago, link
+from features.ground.panels import Facts, Panel
 from features.ground.unfold import (
     AdminPasswordChangeForm,
     ModelAdmin,
+    RangeDateTimeFilter,
     TabularInline,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
@@ -31,7 +38,9 @@ DRESSED = (
     SolarSchedule,
     OutstandingToken,
     BlacklistedToken,
+    TOTPDevice,
 )
+importlib.import_module("django_otp.plugins.otp_totp.admin")
 for model in DRESSED:
     admin.site.unregister(model)
 
@@ -126,3 +135,29 @@ class OutstandingTokenAdmin(tokens.OutstandingTokenAdmin, ModelAdmin):
 @admin.register(BlacklistedToken)
 class BlacklistedTokenAdmin(tokens.BlacklistedTokenAdmin, ModelAdmin):
     """Refresh tokens that were revoked."""
+
+
+@admin.register(TOTPDevice)
+class SecondFactorAdmin(ReadOnlyAdmin):
+    """Second factors; who has lost theirs is helped by deleting it. The key is never shown."""
+
+    next_command = "manage.py serve    # then, in the console: your name, Second factor"
+    list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
+    list_filter = ("confirmed", ("created_at", RangeDateTimeFilter))
+    search_fields = ("user__username",)
+    list_select_related = ("user",)
+    exclude = ("key",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let in whoever may see accounts."""
+        return request.user.has_perm("otp_totp.view_totpdevice")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let in whoever may delete them, by the table's own permission."""
+        return request.user.has_perm("otp_totp.delete_totpdevice")
+
+    def panels(self, obj: TOTPDevice, request: HttpRequest) -> Sequence[Panel]:
+        """Show whose it is and when it was used."""
+        pairs = [("Whose", link(obj.user)), ("Confirmed", "yes" if obj.confirmed else "not yet")]
+        pairs += [("Made", ago(obj.created_at)), ("Used", ago(obj.last_used_at))]
+        return (Facts(title="Second factor", wide=True, pairs=pairs),)

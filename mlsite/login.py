@@ -16,7 +16,7 @@ from predictions.throttles import count_try
 REFUSED = "login_refused"
 
 
-class LoginForm(AuthenticationForm):
+class CountedLoginForm(AuthenticationForm):
     """Username and password, counted before they are looked at."""
 
     def clean(self) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from features.ground.request_ids import request_id, trace_of
 from mlsite.api import refusal
@@ -57,6 +58,25 @@ class ConsolePolicyMiddleware:
         if request.path.startswith("/admin/"):
             response._csp_update = settings.CONSOLE_CSP  # type: ignore[attr-defined]  # read by django-csp
         return response
+
+
+# Where one sets the second factor up, leaves, or comes in.
+WITHOUT_FACTOR = ("/admin/second-factor/", "/admin/logout/", "/admin/login/", "/admin/jsi18n/")
+
+
+class SecondFactorMiddleware:
+    """Where a second factor is required, let nobody without one past the page that sets it up."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        asked = settings.CONFIG.security.second_factor == "required" and request.path.startswith("/admin/")
+        if asked and request.path not in WITHOUT_FACTOR and request.user.is_authenticated:
+            found = TOTPDevice.objects.filter(user_id=request.user.pk, confirmed=True)
+            if not found.exists():
+                return HttpResponseRedirect("/admin/second-factor/")
+        return self.get_response(request)
 
 
 class MetricsMiddleware:

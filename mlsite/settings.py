@@ -8,6 +8,7 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.urls import reverse_lazy
 
 from mlsite import __version__, config
 from mlsite.config.load import EXIT_CONFIG
@@ -58,6 +59,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "django_prometheus",
     "features",
     "models_store",
@@ -78,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "mlsite.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -244,13 +248,14 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Model life cycle",
     "SITE_HEADER": "Model life cycle",
     "SITE_SYMBOL": "model_training",
-    "LOGIN": {"form": "mlsite.login.LoginForm"},
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "mlsite.console.icon"}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "ENVIRONMENT": "mlsite.console.environment",
     "DASHBOARD_CALLBACK": "mlsite.console.dashboard",
+    "LOGIN": {"form": "mlsite.signing_in.LoginForm"},
+    "ACCOUNT": {"navigation": [{"title": "Second factor", "link": reverse_lazy("console-second-factor")}]},
     "STYLES": ["mlsite.console.stylesheet"],
     "SCRIPTS": ["mlsite.console.script"],
     "SIDEBAR": {"show_search": False, "navigation": "mlsite.console.sidebar"},

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from mlsite import views
+from mlsite import signing_in, views
 from mlsite.console import lists
 from mlsite.login import login
 
@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/v1/", include("pipeline.urls")),
     path("", include("predictions.urls_v2")),
     path("", include("predictions.urls_mlflow")),
+    path("admin/second-factor/", admin.site.admin_view(signing_in.second_factor), name="console-second-factor"),
     path("admin/export/<slug:table>/", admin.site.admin_view(lists.export), name="console-export"),
     path("admin/filters/<slug:table>/", admin.site.admin_view(lists.keep), name="console-keep-filter"),
     path("admin/login/", login),

@@ -126,6 +126,7 @@ class SecurityConfig(Section):
     metrics_token: SecretStr = SecretStr("")
     signing_key: SecretStr = SecretStr("")
     trusted_keys: Names = []
+    second_factor: Literal["off", "optional", "required"] = "optional"
 
 
 class ModelConfig(Section):

@@ -27,7 +27,7 @@ MOST_ROWS = 100_000
 CHUNK = 1000
 FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 # Who holds them could act as somebody else.
-SECRETS = frozenset({"password", "token"})
+SECRETS = frozenset({"password", "token", "key"})
 
 
 class Encoder(DjangoJSONEncoder):

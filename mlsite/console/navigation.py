@@ -68,6 +68,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Groups", "group", "auth.group"),
             ("API keys", "vpn_key", "predictions.apikey"),
             ("Tokens", "key", "token_blacklist.outstandingtoken"),
+            ("Second factors", "phonelink_lock", "otp_totp.totpdevice"),
         ),
     ),
 )

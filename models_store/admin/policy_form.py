@@ -122,7 +122,7 @@ class PolicyForm(BaseDialogForm):
         cleaned: dict[str, Any] = super().clean() or {}
         if self.errors or self.model is None:
             return cleaned
-        stages = {stage: cleaned[f"gates_{stage}"] for stage in STAGES}
+        stages = {stage: [NEVER, *cleaned[f"gates_{stage}"]] for stage in STAGES}
         policy = {**{name: cleaned[name] for name in NUMBERS}, "stages": stages, **cleaned["rules"]}
         try:
             parse_policy(policy, self.model.task)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.cache import cache
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
@@ -53,6 +54,8 @@ def watch(live_server: LiveServer) -> Watch:
 @pytest.fixture
 def page(browser: Browser, site: dict[int, ModelVersion], live_server: LiveServer, watch: Watch) -> Iterator[Page]:
     """Open a page that is signed in."""
+    # One person signs in for each test: more often than tries are let through in a minute.
+    cache.clear()
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     opened = context.new_page()
     watch.on(opened)

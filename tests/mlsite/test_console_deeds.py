@@ -1,7 +1,5 @@
 """What the console's dialogs do, what they say before, and that a stale one is refused."""
 
-from html import unescape
-
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
@@ -164,7 +162,11 @@ def test_run_page_is_told_how_far_it_is(ada: Client, client: Client) -> None:
 def policy_form(client: Client, address: str, **changes: object) -> dict[str, object]:
     """Return what the dialog holds, as a person would send it."""
     fields = client.get(address).context["form"].fields
-    shown = {name: field.initial for name, field in fields.items() if field.initial not in (None, False)}
+    shown = {
+        name: field.initial
+        for name, field in fields.items()
+        if field.initial is not None and field.initial is not False
+    }
     return {**shown, "reason": "It decides on money now.", **changes}
 
 
@@ -190,7 +192,7 @@ def test_policy_is_changed_with_what_it_was_filled_in(ada: Client, versions: dic
     [
         ({"approvals": 11}, "less than or equal to 10"),
         ({"request_expires_hours": 0}, "greater than or equal to 1"),
-        ({"gates_production": ["nice"]}, "nice is not one of the available choices"),
+        ({"gates_production": ["nice"]}, "nice is not one of"),
         ({"rules": "settings: {nice: {max: 1}}"}, "gates with settings are"),
         ({"rules": "colour: red"}, "got colour"),
         ({"rules": "[1, 2]"}, "got [1, 2]"),
@@ -207,7 +209,7 @@ def test_policy_that_cannot_be_used_is_refused_at_its_input(
     address = dialog("RegisteredModel.change_policy").address(versions[1].model_id)
     before = RegisteredModel.objects.get().policy
     answer = submit(ada, address, **policy_form(ada, address, **changes))
-    assert why in unescape(answer.content.decode())
+    assert why in answer.context["form"].errors.as_json()
     assert RegisteredModel.objects.get().policy == before
 
 
