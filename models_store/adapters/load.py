@@ -12,7 +12,6 @@ from models_store.adapters.served import Served
 
 logger = logging.getLogger(__name__)
 THREADS = 2
-PAUSE_S = 0.005
 HELD_BACK_S = 0.5
 
 
@@ -51,7 +50,7 @@ class Load:
         while not self._stop.is_set():
             self._ask(number % len(self._rows))
             number += 1
-            self._stop.wait(PAUSE_S)
+            self._stop.wait(self._served.pause_s)
 
     def _ask(self, row: int) -> None:
         try:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from models_store.errors import NotServedError
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 RATE_LIMITED = 429
 
 
@@ -25,7 +25,10 @@ class Said:
 
 
 class Served(Protocol):
-    """A model that answers one row at a time; asked from several threads."""
+    """A model that answers one row at a time; asked from several threads, each waiting `pause_s` in between."""
+
+    @property
+    def pause_s(self) -> float: ...
 
     def ask(self, row: Sequence[Any], number: int | None = None) -> Said:
         """Ask whichever version serves, or one by its number."""
@@ -65,6 +68,8 @@ class _HttpServed:
     url: str
     token: str
     model: str
+    # With two callers some fifty requests in a drill: within the hundred a minute a caller has by default.
+    pause_s: float = 0.2
 
     def ask(self, row: Sequence[Any], number: int | None = None) -> Said:
         """Send one predict request on a connection of its own, as most callers do."""
@@ -78,6 +83,8 @@ class _HttpServed:
             connection.request("POST", at.path.rstrip("/") + path, json.dumps({"data": [row]}), headers)
             response = connection.getresponse()
             body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise NotServedError(f"{self.url} gave no answer: {error!r}") from error
         finally:
             connection.close()
         if response.status == RATE_LIMITED:

@@ -19,9 +19,12 @@ class EngineServed:
     ----------
     model : str
         Its name.
+    pause_s : float
+        What each caller waits between two questions.
     """
 
     model: str
+    pause_s: float = 0.005
 
     def ask(self, row: Sequence[Any], number: int | None = None) -> Said:
         """Score one row with whichever version serves it, or with one by its number.

@@ -3,6 +3,8 @@
 from contextlib import contextmanager
 
 import pytest
+from django.conf import settings
+from django.core.management.base import CommandError
 
 from features.ground.errors import DomainError
 from models_store.actions.change_policy import change_policy
@@ -10,11 +12,18 @@ from models_store.actions.drill_rollback import _returned, drill_rollback
 from models_store.actions.promote import promote
 from models_store.actions.rollback import rollback
 from models_store.actions.verify_audit import verify_audit
-from models_store.adapters.served import Said, served_here
+from models_store.adapters.served import Said, served_at, served_here
 from models_store.core.history import PROMOTE, ROLLBACK, Change, previous_production
-from models_store.errors import DrillFailedError, DrillRefusedError, NothingToRollBackToError, PromotionConflictError
+from models_store.errors import (
+    DrillFailedError,
+    DrillRefusedError,
+    NothingToRollBackToError,
+    NotServedError,
+    PromotionConflictError,
+)
 from models_store.models import AuditEntry, RegisteredModel
 from predictions import engine
+from predictions.actions.issue_token import issue_token
 from tests.models_store.made import classifier, made
 from tests.models_store.people import account, ask, stages
 from tests.models_store.test_commands import run
@@ -72,6 +81,8 @@ def test_wrong_answers_are_told_after_the_return(two):
         with served_here(model) as served:
 
             class Liar:
+                pause_s = 0.005
+
                 def ask(self, row, number=None):
                     said = served.ask(row, number)
                     # The old version's value under the new one's name, as a torn swap would give.
@@ -92,6 +103,8 @@ def test_failed_requests_are_counted(two):
         with served_here(model) as served:
 
             class Breaking:
+                pause_s = 0.005
+
                 def ask(self, row, number=None):
                     said = served.ask(row, number)
                     if number is None and said.version == 1:
@@ -177,3 +190,39 @@ def test_return_is_tried_again_beside_another_change_and_never_over_another_prom
     with pytest.raises(PromotionConflictError, match="no longer at version 1: somebody put 3 there"):
         _returned("flights", there, "drill", "user:bob")
     assert stages() == {1: "archived", 2: "archived", 3: "production"}
+
+
+@pytest.fixture
+def user_token(two):
+    account("una", "user")
+    return issue_token("una", role="user", minutes=5, create=False).token
+
+
+def test_drill_of_a_running_server_asks_over_http(user_token, live_server):
+    options = ("--url", live_server.url, "--token", user_token)
+    # As a serving process does.
+    with engine.followed():
+        done = run("rollback", "flights", "--drill", "--reason", "monthly", "--actor", "cli:bob", *options)
+    assert done.items() >= {"live": 2, "tried": 1, "failed": 0, "wrong": 0, "held_back": 0}.items()
+    assert None not in (done["served_there_s"], done["served_back_s"])
+
+
+def test_server_that_refuses_stops_the_drill_before_anything_changes(two, live_server):
+    with pytest.raises(NotServedError, match="answered 401"):
+        drill(reach=served_at(live_server.url, "no token"))
+    with pytest.raises(NotServedError, match="gave no answer"):
+        drill(reach=served_at("http://127.0.0.1:1", "no token"))
+    assert RegisteredModel.objects.get().generation == 2
+
+
+def test_rate_limit_holds_back_and_fails_nothing(user_token, live_server, monkeypatch):
+    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"rate_limit": "1/hour"}))
+    with served_at(live_server.url, user_token)("flights") as served:
+        assert [served.ask(SAMPLE[0]).held_back for _ in range(2)][-1]
+
+
+def test_url_without_a_token_is_refused(two):
+    with pytest.raises(CommandError, match="goes with --token"):
+        run("rollback", "flights", "--drill", "--reason", "x", "--url", "http://127.0.0.1:1")
+    with pytest.raises(CommandError, match="leave out --to"):
+        run("rollback", "flights", "--drill", "--reason", "x", "--to", "1")

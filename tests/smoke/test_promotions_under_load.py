@@ -1,5 +1,6 @@
 """A promotion every second while the served API is under load: no request fails, each answer is its version's own."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -64,7 +65,10 @@ def promote_each(client: httpx.Client, headers: dict[str, str]) -> list[str]:
     return states
 
 
-def test_promotion_every_second_fails_no_request_and_mixes_no_answers(tmp_path: Path) -> None:
+def test_promotion_every_second_fails_no_request_and_mixes_no_answers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="httpx")
     product = Product(tmp_path)
     product.environ["SERVER__WORKERS"] = "2"
     product.migrate()
@@ -88,9 +92,11 @@ def test_promotion_every_second_fails_no_request_and_mixes_no_answers(tmp_path: 
         stop.set()
         for caller in callers:
             caller.join()
+        drill = product.manage("rollback", "flights", "--drill", "--reason", "smoke", "--token", token)
     seen = sum((caller.seen for caller in callers), Counter())
     print(f"{seen.total()} answers of {len(seen)} versions")
     assert states == ["applied"] * PROMOTIONS
     assert [fault for caller in callers for fault in caller.failed] == []
     assert [fault for caller in callers for fault in caller.wrong] == []
     assert len(seen) > PROMOTIONS // 2
+    assert drill.items() >= {"live": PROMOTIONS + 1, "tried": PROMOTIONS, "failed": 0, "wrong": 0}.items()
