@@ -84,13 +84,3 @@ class RollbackForm(BaseDialogForm):
         versions = ModelVersion.objects.filter(model=self.object_id, stage=Stage.ARCHIVED).order_by("-stage_changed_at")
         older = [(version.number, f"version {version.number}") for version in versions[:50]]
         self.fields["to"].choices = [("", "the version that served before"), *older]
-
-
-class DrillForm(BaseDialogForm):
-    """Ask for a drill."""
-
-    reason = forms.CharField(
-        max_length=2000,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Why now? It is kept in the audit trail with what was measured.",
-    )
