@@ -137,5 +137,5 @@ def _metrics(version: ModelVersion) -> list[dict[str, Any]]:
 
 
 def _interval(metrics: Mapping[str, Any], name: str) -> list[float] | None:
-    found = (metrics.get("intervals") or {}).get(name)
-    return [found["low"], found["high"]] if found else None
+    ends = ((metrics.get("intervals") or {}).get("test") or {}).get(name)
+    return list(ends) if ends else None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from models_store.errors import NotServedError
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 RATE_LIMITED = 429
 
 

@@ -195,13 +195,3 @@ class RollbackForm(BaseDialogForm):
         back = consequences.previous(self.model)
         panel = gates_table(back) if back else None
         return {"effects": consequences.of_a_rollback(self.model), "panel": panel, "promoting": True}
-
-
-class DrillForm(BaseDialogForm):
-    """Ask for a drill."""
-
-    reason = forms.CharField(
-        max_length=2000,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Why now? It is kept in the audit trail with what was measured.",
-    )

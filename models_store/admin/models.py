@@ -18,8 +18,9 @@ from models_store.actions.drill_rollback import drill_rollback
 from models_store.actions.edit_card import edit_card
 from models_store.actions.rollback import rollback
 from models_store.admin.card import CardForm
+from models_store.admin.drill import DrillForm
 from models_store.admin.experiments import experiments_panels
-from models_store.admin.forms import DrillForm, RollbackForm
+from models_store.admin.forms import RollbackForm
 from models_store.admin.pages import model_panels
 from models_store.admin.policy_form import PolicyForm
 from models_store.models import RegisteredModel, Stage

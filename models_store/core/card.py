@@ -129,8 +129,16 @@ def _metrics(card: Card) -> str:
 
 def _slices(rows: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
-    flat = [{"value": row["value"], "rows": row["rows"], **row["metrics"]} for row in rows]
+    flat = [{"value": row["value"], "rows": row["rows"], **_with_intervals(row)} for row in rows]
     return _table(("value", "rows", *names), flat)
+
+
+def _with_intervals(row: Mapping[str, Any]) -> dict[str, Any]:
+    ends = row.get("intervals") or {}
+    return {
+        name: f"{_cell(value)} ({' to '.join(map(_cell, ends[name]))})" if ends.get(name) else value
+        for name, value in row["metrics"].items()
+    }
 
 
 def _facts(values: Mapping[str, Any]) -> str:

@@ -25,8 +25,10 @@ HOSTILE = "<script>alert(1)</script>\n# Metrics\n| a | b |\n../../etc"
 MEASURED = {
     **GOOD,
     "rows": {"train": 80, "test": 20},
-    "intervals": {"log_loss": {"low": 0.35, "high": 0.45}},
-    "slices": {"carrier": [{"value": "UA", "rows": 60, "metrics": {"log_loss": 0.41}}]},
+    "intervals": {"level": 0.95, "test": {"log_loss": [0.35, 0.45]}},
+    "slices": {
+        "carrier": [{"value": "UA", "rows": 60, "metrics": {"log_loss": 0.41}, "intervals": {"log_loss": [0.3, 0.5]}}]
+    },
 }
 
 
@@ -45,7 +47,7 @@ def test_card_says_what_people_wrote_and_what_was_measured(store):
         "## Limits\n\n> No charter flights.",
         "| log_loss | lower | 0.4 | 0.35 to 0.45 | 0.45 | 0.6 |",
         "Rows: 80 train, 20 test.",
-        "## Metrics by carrier\n\n| value | rows | log loss |\n| --- | --- | --- |\n| UA | 60 | 0.41 |",
+        "## Metrics by carrier\n\n| value | rows | log loss |\n| --- | --- | --- |\n| UA | 60 | 0.41 (0.3 to 0.5) |",
         "| artefact_verified | yes | verified |",
         "- params: seed 7",
         f"- digest: {version.manifest_digest}",
