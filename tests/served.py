@@ -28,13 +28,14 @@ class Site:
     tokens: dict[str, str]
 
     @contextmanager
-    def served(self, application: str = LANE, **environ: str) -> Iterator["Server"]:
+    def served(self, application: str = LANE, *, threads: int = 1) -> Iterator["Server"]:
         """Serve an application on a free port until the block ends."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         argv = [application if part == LANE else part for part in web_argv(1, "127.0.0.1", port)]
-        with subprocess.Popen(argv, env={**self.environ, **environ}, cwd=ROOT) as process:
+        argv[argv.index("--blocking-threads") + 1] = str(threads)
+        with subprocess.Popen(argv, env=self.environ, cwd=ROOT) as process:
             try:
                 yield Server(port=port, pid=process.pid).wait(process)
             finally:
