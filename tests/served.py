@@ -16,7 +16,7 @@ import httpx
 from mlsite.config.schema import ROOT
 from mlsite.serving import web_argv
 
-START_SECONDS = 120
+START_SECONDS = 300
 LANE, DJANGO = "mlsite.wsgi:application", "mlsite.wsgi:django_application"
 
 
@@ -87,6 +87,6 @@ def made(folder: Path, **environ: str) -> Site:
     }
     whole = {**os.environ, **settings, **environ}
     command = [sys.executable, "-m", "tests.site"]
-    done = subprocess.run(command, env=whole, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
+    done = subprocess.run(command, env=whole, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stderr
     return Site(environ=whole, tokens=json.loads(done.stdout.splitlines()[-1]))
