@@ -130,8 +130,8 @@ def web_argv(workers: int, host: str, port: int) -> list[str]:
         "--host": host.strip("[]"),
         "--port": str(port),
         "--workers": str(workers),
-        # One thread a worker: more only wait for each other, and change the bits of some answers.
-        "--blocking-threads": "1",
+        # One is fastest for graphs: more only wait for each other.
+        "--blocking-threads": str(settings.CONFIG.server.threads),
         "--backlog": str(BACKLOG),
         "--workers-kill-timeout": "10",
         "--respawn-interval": "0.5",

@@ -9,11 +9,11 @@ VERSION = f"{MODEL}/versions/<int:number>"
 
 urlpatterns = [
     path("v2", views.ServerView.as_view(), name="v2"),
-    path("v2/", views.ServerView.as_view()),
+    path("v2/", views.SlashedServerView.as_view()),
     path("v2/health/live", views.ServerLiveView.as_view(), name="v2-live"),
     path("v2/health/ready", views.ServerReadyView.as_view(), name="v2-ready"),
     path("v2/repository/index", views.RepositoryView.as_view(), name="v2-repository"),
-    path("v2/models/stats", views.StatisticsView.as_view(), name="v2-stats"),
+    path("v2/models/stats", views.AllStatisticsView.as_view(), name="v2-stats"),
     path(MODEL, views.ModelView.as_view(), name="v2-model"),
     path(f"{MODEL}/ready", views.ModelReadyView.as_view(), name="v2-model-ready"),
     path(f"{MODEL}/infer", views.InferView.as_view(), name="v2-infer"),

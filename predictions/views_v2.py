@@ -75,6 +75,11 @@ class ServerReadyView(OpenV2View):
         return Response({"ready": True, "live": True})
 
 
+@extend_schema(exclude=True)
+class SlashedServerView(ServerView):
+    """The same under the address some clients end with a slash."""
+
+
 class ModelView(V2View):
     """A model's metadata."""
 
@@ -155,11 +160,19 @@ class RepositoryView(V2View):
 
 
 class StatisticsView(V2View):
-    """How much each version answered."""
+    """How much each version of a model answered."""
 
-    def get(self, request: Request, name: str | None = None, number: int | None = None) -> Response:
+    def get(self, request: Request, name: str, number: int | None = None) -> Response:
         """Requests, their time and their rows, since the server started."""
-        if name is not None:
-            _loaded(name, number)
-        stats = [s for s in counted() if name in (None, s["name"]) and number in (None, int(s["version"]))]
+        _loaded(name, number)
+        stats = [s for s in counted() if s["name"] == name and number in (None, int(s["version"]))]
         return Response({"model_stats": stats})
+
+
+class AllStatisticsView(V2View):
+    """How much every version of every model answered."""
+
+    @extend_schema(operation_id="v2_all_statistics", request=None, responses={200: dict})
+    def get(self, request: Request) -> Response:
+        """Requests, their time and their rows, since the server started."""
+        return Response({"model_stats": counted()})

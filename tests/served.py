@@ -16,7 +16,7 @@ import httpx
 from mlsite.config.schema import ROOT
 from mlsite.serving import web_argv
 
-START_SECONDS = 120
+START_SECONDS = 300
 LANE, DJANGO = "mlsite.wsgi:application", "mlsite.wsgi:django_application"
 
 
@@ -28,13 +28,14 @@ class Site:
     tokens: dict[str, str]
 
     @contextmanager
-    def served(self, application: str = LANE, **environ: str) -> Iterator["Server"]:
+    def served(self, application: str = LANE, *, threads: int = 1) -> Iterator["Server"]:
         """Serve an application on a free port until the block ends."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         argv = [application if part == LANE else part for part in web_argv(1, "127.0.0.1", port)]
-        with subprocess.Popen(argv, env={**self.environ, **environ}, cwd=ROOT) as process:
+        argv[argv.index("--blocking-threads") + 1] = str(threads)
+        with subprocess.Popen(argv, env=self.environ, cwd=ROOT) as process:
             try:
                 yield Server(port=port, pid=process.pid).wait(process)
             finally:
@@ -86,6 +87,6 @@ def made(folder: Path, **environ: str) -> Site:
     }
     whole = {**os.environ, **settings, **environ}
     command = [sys.executable, "-m", "tests.site"]
-    done = subprocess.run(command, env=whole, cwd=ROOT, capture_output=True, text=True, check=False, timeout=180)
+    done = subprocess.run(command, env=whole, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stderr
     return Site(environ=whole, tokens=json.loads(done.stdout.splitlines()[-1]))

@@ -89,6 +89,7 @@ class ServerConfig(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(1, ge=1, le=64)
+    threads: int = Field(1, ge=1, le=256)
     allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
     trusted_proxies: Names = []
     base_url: str = ""

@@ -14,6 +14,7 @@ from models_store.adapters.artefacts import read_artefact
 from models_store.models import ModelVersion
 from predictions import metrics
 from predictions.adapters.cache import PredictionCache
+from predictions.adapters.gathering import GatheringRuntime
 from predictions.adapters.runtime import OnnxRuntime, Runtime, SklearnRuntime
 from predictions.core.entities import ServedView
 from predictions.core.inputs import Columns, InputLimits, InputPlan
@@ -118,7 +119,9 @@ def _runtime(version: ModelVersion) -> tuple[Runtime, int]:
     blob = artefact.files.get(name)
     if blob is None:
         raise ModelLoadError(f"the artefact of {version} holds no {name}, which its engine {version.engine} needs")
-    return kind(blob, version.input_schema, version.output_schema), len(blob)
+    runtime = kind(blob, version.input_schema, version.output_schema)
+    # A pipeline's call costs milliseconds for any number of rows, a graph's less than waiting for others would.
+    return GatheringRuntime(runtime) if kind is SklearnRuntime else runtime, len(blob)
 
 
 def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -160,8 +161,14 @@ def test_what_was_never_packed_is_an_error(body: bytes, coding: str) -> None:
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
-    with pytest.raises(PredictionsError, match="it unpacks to more than 1000 bytes"):
-        unpacked(bomb(), "gzip", limit=1000)
+    body = bomb()
+    tracemalloc.start()
+    try:
+        with pytest.raises(PredictionsError, match="it unpacks to more than 1000 bytes"):
+            unpacked(body, "gzip", limit=1000)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
     assert unpacked(gzip.compress(b"a" * 1000), "gzip", limit=1000) == b"a" * 1000
     for body in (gzip.compress(b"a")[:-1], gzip.compress(b"a") + b"b", zlib.compress(b"a")):
         with pytest.raises(InvalidRequestError):
