@@ -28,6 +28,7 @@ from predictions.core.entities import asked_entity
 from predictions.core.inputs import Columns
 from predictions.core.parse import Payload, parse_payload
 from predictions.core.tables import Table, frame_of
+from predictions.errors import RowLimitError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,12 +151,13 @@ def predict(request: PredictRequest) -> PredictAnswer:
     try:
         return _answer(request, turn, payload)
     except Exception as error:  # whatever a canary does is nobody's fault but its own: production answers
-        if role != "canary" or serving.production is None:
+        if role != "canary" or serving.production is None or isinstance(error, RowLimitError):
             raise
-        metrics.canary_fallbacks_total.labels(loaded.model).inc()
         code = error.code if isinstance(error, DomainError) else "internal_error"
         turn = replace(turn, loaded=serving.production, role="production", fallback=code)
-    return _answer(request, turn, payload)
+    answer = _answer(request, turn, payload)
+    metrics.canary_fallbacks_total.labels(loaded.model).inc()
+    return answer
 
 
 def _entity_keys(payload: Payload | None, serving: Serving) -> list[str]:
@@ -187,17 +189,22 @@ def _answer(request: PredictRequest, turn: _Turn, payload: Payload | None = None
     scored = loaded.cache.get(body) if body is not None else None
     asked = None
     if scored is not None:
+        _count_rows(request, turn, scored.frame)
         loaded.meters.cache_hits.inc()
     else:
         asked = _asked(request, turn, payload, body)
-        if request.caller is not None:
-            check_rows(request.principal, len(next(iter(asked.frame.values()))))
+        _count_rows(request, turn, asked.frame)
         scored = score_frame(loaded, asked.frame)
         if asked.key is not None:
             loaded.cache.put(asked.key, scored)
     for share in scored.confidence:
         loaded.meters.confidence.observe(share)
     return _hand_out(request, turn, scored, asked)
+
+
+def _count_rows(request: PredictRequest, turn: _Turn, frame: Columns) -> None:
+    if request.caller is not None and not turn.fallback:
+        check_rows(request.principal, len(next(iter(frame.values()))))
 
 
 def _asked(request: PredictRequest, turn: _Turn, payload: Payload | None, body: bytes | None) -> _Asked:

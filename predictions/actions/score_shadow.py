@@ -47,6 +47,7 @@ def score_shadow(request: ShadowRequest) -> None:
             version_id=loaded.version_id,
             role="shadow",
             route={"beside": str(live.id)},
+            fallback="",
             hidden=loaded.hidden,
             frame=scored.frame,
             predictions=scored.predictions,
