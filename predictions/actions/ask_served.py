@@ -42,7 +42,7 @@ class EngineServed:
             Which version answered, and what.
         """
         if number is None:
-            loaded, _ = engine.serving(self.model).pick(uuid4().hex)
+            loaded, _, _ = engine.serving(self.model).pick((), uuid4())
         else:
             loaded = engine.version(self.model, number)
         scored = score_frame(loaded, loaded.plan.from_rows([list(row)]))
