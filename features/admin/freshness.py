@@ -37,6 +37,7 @@ class Freshness(Panel):
     limit_words: str
     left: int = LEFT
     right: int = RIGHT
+    middle: int = (LEFT + RIGHT) // 2
     height: int = 0
     empty: str = "No values are served yet."
 
@@ -46,7 +47,7 @@ def freshness_drawing(obj: FeatureView, limit_words: str) -> Freshness:
     live, now = obj.live_snapshot, timezone.now()
     title = "Freshness"
     if live is None:
-        return Freshness(title=title, marks=(), limit=LEFT, limit_words=limit_words)
+        return Freshness(title=title, wide=True, marks=(), limit=LEFT, limit_words=limit_words)
     said = (("newest event", live.dataset_version.last_event_at), ("values of", live.as_of), ("made", live.created_at))
     moments = [(name, at) for name, at in said if at is not None]
     ttl = timedelta(seconds=obj.ttl_seconds) if obj.ttl_seconds else None
@@ -62,7 +63,9 @@ def freshness_drawing(obj: FeatureView, limit_words: str) -> Freshness:
         for row, (name, at) in enumerate(moments)
     ]
     limit = _place(ttl, oldest) if ttl else LEFT
-    return Freshness(title=title, marks=marks, limit=limit, limit_words=limit_words, height=ROW * (len(marks) + 2))
+    return Freshness(
+        title=title, wide=True, marks=marks, limit=limit, limit_words=limit_words, height=ROW * (len(marks) + 2)
+    )
 
 
 def _place(age: timedelta, oldest: timedelta) -> float:

@@ -30,8 +30,8 @@ def view_panels(obj: FeatureView) -> list[Panel]:
     return [
         freshness_figures(obj),
         about_facts(obj),
-        freshness_drawing(obj, span(obj.ttl_seconds)),
         next_step(obj),
+        freshness_drawing(obj, span(obj.ttl_seconds)),
         features_table(obj),
         derived_table(obj),
         tests_table(obj),

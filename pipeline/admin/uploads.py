@@ -25,7 +25,7 @@ MODES = (
     ("", "they stay"),
     ("replace", "all are replaced"),
     ("upsert", "those with the same key are replaced"),
-    (FIX, "they stay, and these are refused ones, mended in an export of the quarantine"),
+    (FIX, "they stay; the file mends refused ones"),
 )
 FORMATS = (("", "as the file's name says"), ("csv", "CSV"), ("parquet", "Parquet"), ("jsonl", "JSON Lines"))
 
