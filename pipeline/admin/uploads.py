@@ -40,6 +40,7 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label="File",
+        help_text="CSV, Parquet or JSON Lines, alone or packed.",
         required=False,  # It is streamed to its place before this form is made.
         widget=UnfoldAdminFileFieldWidget(attrs={"required": True, "accept": ACCEPTED}),
     )
@@ -48,16 +49,28 @@ class UploadForm(forms.Form):
         help_text="A new name makes a new dataset, with a contract inferred from this file.",
         widget=UnfoldAdminTextInputWidget(attrs={"list": "datasets", "autocomplete": "off"}),
     )
-    format = forms.ChoiceField(label="Format", choices=FORMATS, required=False, widget=UnfoldAdminSelectWidget)
-    mode = forms.ChoiceField(label="Rows there are", choices=MODES, required=False, widget=UnfoldAdminSelectWidget)
+    format = forms.ChoiceField(
+        label="Format",
+        help_text="Where the file's name doesn't say it.",
+        choices=FORMATS,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+    mode = forms.ChoiceField(
+        label="Rows there are",
+        help_text="What becomes of the rows that the dataset has.",
+        choices=MODES,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
     key = text("Key columns", "Of rows to replace, separated by commas; by default entity and time.")
     delimiter = text("Delimiter", "Of a CSV file: a sign, or tab, semicolon, bar; by default a comma.")
     encoding = text("Encoding", "Such as latin-1; by default UTF-8.")
     timezone = text("Zone of times that name none", "Such as America/New_York; without it they are refused.")
     max_rejected = text("Faulty rows allowed", "A share from 0 to 1; by default the dataset's.")
     target = text("Target column", "Of a new dataset, as are the columns below.")
-    timestamp = text("Time of an event")
-    known_at = text("Time it became known")
+    timestamp = text("Time of an event", "The column that says when a row happened.")
+    known_at = text("Time it became known", "The column that says when a row could be known, where that is later.")
     entity = text("Entity columns", "Separated by commas.")
     ignore = text("Columns to ignore", "Separated by commas.")
 

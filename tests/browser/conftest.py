@@ -62,3 +62,14 @@ def page(browser: Browser, site: dict[int, ModelVersion], live_server: LiveServe
     sign_in(opened, live_server.url)
     yield opened
     context.close()
+
+
+@pytest.fixture
+def page_of_nobody(browser: Browser, live_server: LiveServer, watch: Watch) -> Iterator[Page]:
+    """Open a page that nobody is signed in at, of a site without rows."""
+    cache.clear()
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    opened = context.new_page()
+    watch.on(opened)
+    yield opened
+    context.close()

@@ -7,6 +7,7 @@ from django import forms
 from django.db import connection
 from django.test import Client
 
+from pipeline.admin.uploads import UploadForm
 from pipeline.models import Run
 from tests.mlsite.console_dialogs import Dialog, dialogs
 
@@ -57,6 +58,11 @@ def test_every_input_of_a_dialog_is_explained(found: Dialog) -> None:
     shown = {name: field for name, field in found.form.base_fields.items() if not field.widget.is_hidden}
     assert [name for name, field in shown.items() if not field.help_text] == []
     assert all(isinstance(field, forms.Field) for field in shown.values())
+
+
+@pytest.mark.parametrize("form", [UploadForm], ids=lambda form: form.__name__)
+def test_every_input_of_a_page_is_explained(form: type[forms.Form]) -> None:
+    assert [name for name, field in form.base_fields.items() if not field.help_text] == []
 
 
 @pytest.mark.parametrize("found", DIALOGS, ids=str)
