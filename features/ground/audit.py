@@ -1,15 +1,17 @@
 """The audit chain as every floor sees it: the registry keeps the chain and says here where entries go."""
 
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from features.ground.errors import DomainError, bounded
 
+logger = logging.getLogger(__name__)
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
 
@@ -87,16 +89,20 @@ def audited_refusals(
         yield
     except DomainError as error:
         if not error.audited:
-            with transaction.atomic(durable=True):
-                record_audit(
-                    actor=actor,
-                    action=f"{action}_refused",
-                    object_type=object_type,
-                    object_id=object_id,
-                    before=asked,
-                    after={"code": error.code, "error": error.message},
-                    reason=reason,
-                )
+            try:
+                with transaction.atomic(durable=True):
+                    record_audit(
+                        actor=actor,
+                        action=f"{action}_refused",
+                        object_type=object_type,
+                        object_id=object_id,
+                        before=asked,
+                        after={"code": error.code, "error": error.message},
+                        reason=reason,
+                    )
+            except DatabaseError:
+                # The refusal stands, and is told as it is, where the database is what fails.
+                logger.exception("a refusal could not be audited")
             error.audited = True
         raise
 

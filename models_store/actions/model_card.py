@@ -122,9 +122,9 @@ def _data(version: ModelVersion) -> dict[str, Any]:
 
 def _metrics(version: ModelVersion) -> list[dict[str, Any]]:
     metrics = version.metrics
-    names = dict.fromkeys(name for part in PARTS for name in metrics.get(part) or {})
-    # What decides stands first.
-    ordered = sorted(names, key=lambda name: name != version.model.primary_metric)
+    names = {name for part in PARTS for name in metrics.get(part) or {}}
+    # What decides stands first, the rest by name.
+    ordered = sorted(names, key=lambda name: (name != version.model.primary_metric, name))
     return [
         {
             "metric": name,

@@ -123,12 +123,13 @@ def _metrics(card: Card) -> str:
     ]
     columns = ("metric", "better", "test", "interval", "linear_baseline", "baseline")
     kept = [name for name in columns if any(row[name] is not None for row in shown)]
-    counts = ", ".join(f"{_cell(count)} {part}" for part, count in card["rows"].items() if count)
+    counts = ", ".join(f"{_cell(count)} {part}" for part, count in sorted(card["rows"].items()) if count)
     return "\n\n".join(filter(None, (counts and f"Rows: {counts}.", _table(kept, shown)))) or "None measured."
 
 
 def _slices(rows: Sequence[Mapping[str, Any]]) -> str:
-    names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
+    # By name: not every database gives the keys of JSON back in the order they came.
+    names = sorted({name for row in rows for name in row["metrics"]})
     flat = [{"value": row["value"], "rows": row["rows"], **_with_intervals(row)} for row in rows]
     return _table(("value", "rows", *names), flat)
 

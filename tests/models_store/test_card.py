@@ -46,7 +46,7 @@ def test_card_says_what_people_wrote_and_what_was_measured(store):
         "## Purpose\n\n> Says who is late.",
         "## Limits\n\n> No charter flights.",
         "| log_loss | lower | 0.4 | 0.35 to 0.45 | 0.45 | 0.6 |",
-        "Rows: 80 train, 20 test.",
+        "Rows: 20 test, 80 train.",
         "## Metrics by carrier\n\n| value | rows | log loss |\n| --- | --- | --- |\n| UA | 60 | 0.41 (0.3 to 0.5) |",
         "| artefact_verified | yes | verified |",
         "- params: seed 7",
