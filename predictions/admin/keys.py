@@ -1,5 +1,6 @@
 """API keys in the console: made and shown once, revoked."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -11,8 +12,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, is_admin, page_of
+from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, is_admin, mono, page_of
 from features.ground.errors import DomainError
+from features.ground.panels import Facts, Panel
 from features.ground.role_names import ROLES
 from features.ground.unfold import (
     ActionDialog,
@@ -21,6 +23,7 @@ from features.ground.unfold import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     action,
+    badge,
     display,
 )
 from predictions.actions.api_keys import MAX_DAYS, new_key, revoke_key
@@ -69,9 +72,18 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def used(self, obj: ApiKey) -> Any:
         return ago(obj.last_used_at)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let in administrators."""
-        return is_admin(request)
+    def panels(self, obj: ApiKey, request: HttpRequest) -> Sequence[Panel]:
+        """Show what a key is good for; its secret is nowhere to be shown."""
+        pairs = [
+            ("State", badge(self.state(obj), KINDS[self.state(obj)])),
+            ("Good for", self.good_for(obj)),
+            ("Public part", mono(obj.prefix)),
+            ("Ends", obj.expires_at),
+            ("Revoked", ago(obj.revoked_at)),
+            ("Last used", ago(obj.last_used_at)),
+            ("Made by", obj.created_by),
+        ]
+        return (Facts(title="API key", wide=True, pairs=pairs),)
 
     def has_keys_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may make and revoke keys."""

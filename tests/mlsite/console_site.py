@@ -20,6 +20,7 @@ from models_store.actions.promote import promote
 from models_store.actions.verify_audit import checkpoint_audit
 from models_store.models import Approval, Delivery, ModelVersion, OutboxEvent, PromotionRequest, Waiver
 from pipeline.models import Alert, BatchScore, DriftReport, Run
+from predictions.actions.api_keys import new_key
 from predictions.models import Outcome, Prediction
 from tests.mlsite.console_models import COLUMNS, ESTIMATORS, MODEL, ROWS, START, register
 from tests.mlsite.console_profiles import make_contracts, make_fix, make_profiles
@@ -227,5 +228,6 @@ def make_site(page: str = "<h1>Report</h1>") -> dict[int, ModelVersion]:
         request=waiting, gate="calibration_error", actor="user:ada", reason="Known.", observed="0.2", threshold="0.1"
     )
     Delivery.objects.create(event=OutboxEvent.objects.latest("id"), target="slack", next_at=timezone.now())
+    new_key("etl", roles=["user"], models=[MODEL], days=30, actor="user:ada")
     checkpoint_audit()
     return versions
