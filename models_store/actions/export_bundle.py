@@ -8,9 +8,11 @@ from django.db import transaction
 
 from features.ground.audit import audited_refusals
 from models_store.actions.audit import append_audit
+from models_store.actions.model_card import model_card, written_parts
 from models_store.adapters import keys
 from models_store.adapters.artefacts import read_artefact
 from models_store.adapters.bundles import write_bundle
+from models_store.core.bundle import CARD_NAME
 from models_store.core.manifest import MANIFEST_NAME, SIGNATURE_NAME, sha256
 from models_store.core.spec import parse_version
 from models_store.models import ModelVersion
@@ -55,7 +57,7 @@ def export_bundle(spec: str, path: Path, *, actor: str) -> Exported:
     Returns
     -------
     Exported
-        What was written; the same version gives the same bytes.
+        What was written; the same version and model card give the same bytes.
 
     Raises
     ------
@@ -91,7 +93,12 @@ def export_bundle(spec: str, path: Path, *, actor: str) -> Exported:
 def _members(version: ModelVersion) -> dict[str, bytes]:
     artefact = read_artefact(version)
     signature = keys.Signature(key_id=version.key_id, value=version.signature)
-    return {**artefact.files, MANIFEST_NAME: artefact.data, SIGNATURE_NAME: keys.signature_text(signature)}
+    return {
+        **artefact.files,
+        MANIFEST_NAME: artefact.data,
+        SIGNATURE_NAME: keys.signature_text(signature),
+        CARD_NAME: model_card(version).encode(),
+    }
 
 
 def _said(version: ModelVersion) -> dict[str, Any]:
@@ -104,4 +111,5 @@ def _said(version: ModelVersion) -> dict[str, Any]:
         "engine_reason": version.engine_reason,
         "actor": version.actor,
         "created_at": version.created_at.isoformat(),
+        "card": written_parts(version.model),
     }

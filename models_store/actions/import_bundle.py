@@ -1,5 +1,6 @@
 """Take a version that another installation has exported."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,17 @@ from django.db import IntegrityError, transaction
 from features.ground.audit import audited_refusals
 from features.ground.errors import bounded
 from models_store.actions.audit import append_audit
+from models_store.actions.model_card import written_parts
 from models_store.actions.register_version import ENGINES, NewVersion, columns_of, locked_model
 from models_store.adapters.artefacts import StoredArtefact, discard_artefact, keep_artefact
 from models_store.adapters.bundles import Bundle, read_bundle
+from models_store.core.card import checked_parts
 from models_store.core.manifest import check_identity
 from models_store.core.quality import is_lower_better
 from models_store.core.schema import checked_input_schema, checked_output_schema
 from models_store.core.spec import checked_name
 from models_store.errors import BadVersionError, BundleRefusedError, VersionThereError
-from models_store.models import ModelVersion
+from models_store.models import ModelVersion, RegisteredModel
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +139,7 @@ def _inserted(new: NewVersion, number: int, bundle: Bundle, stored: StoredArtefa
         model = locked_model(new)
         # Again, under the lock: two imports may race for one number.
         _check_not_there(new.model, number, stored.manifest_digest)
+        card = _take_card(model, about)
         columns = columns_of(new, bundle.manifest, stored)
         columns["provenance"] = {**columns["provenance"], "origin": origin}
         version = ModelVersion.objects.create(model=model, number=number, actor=bounded(new.actor, 150), **columns)
@@ -144,6 +148,18 @@ def _inserted(new: NewVersion, number: int, bundle: Bundle, stored: StoredArtefa
             action="import_bundle",
             object_type="model_version",
             object_id=str(version),
-            after={"stage": str(version.stage), "digest": version.manifest_digest, "origin": origin},
+            after={"stage": str(version.stage), "digest": version.manifest_digest, "origin": origin, "card": card},
         )
     return version
+
+
+def _take_card(model: RegisteredModel, about: Mapping[str, Any]) -> dict[str, str]:
+    """Take over what people wrote on the card elsewhere, where nobody here has written anything."""
+    said = about.get("card") or {}
+    known = written_parts(model)
+    taken = {part: text for part, text in (checked_parts(said) if said else {}).items() if text and not known.get(part)}
+    for part, text in taken.items():
+        setattr(model, part, text)
+    if taken:
+        model.save(update_fields=list(taken))
+    return taken

@@ -17,6 +17,8 @@ from models_store.errors import ArtefactError, BundleRefusedError
 FORMAT = 1
 ABOUT_NAME = "bundle.json"
 ABOUT_SIGNATURE = "bundle.sig"
+# For people: what the exporting side knew of the version.
+CARD_NAME = "model_card.md"
 NEEDED = (ABOUT_NAME, ABOUT_SIGNATURE, MANIFEST_NAME, SIGNATURE_NAME)
 MAX_MEMBERS = 50
 # What is not the artefact's: a bundle's text and signatures, and the zip's own directory.

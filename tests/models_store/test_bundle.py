@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+from models_store.actions.edit_card import edit_card
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.export_bundle import export_bundle
 from models_store.actions.import_bundle import import_bundle
@@ -90,6 +91,22 @@ def test_version_arrives_as_it_was(bundle, elsewhere):
     assert outcomes["smoke_prediction_finite"]
     assert AuditEntry.objects.get(action="import_bundle").after["digest"] == done.digest
     assert AuditEntry.objects.get(action="export_bundle").actor == ACTOR
+
+
+def test_model_card_travels_and_replaces_nothing(store, tmp_path_factory, monkeypatch):
+    made(engine_reason="")
+    made(engine_reason="")
+    edit_card("flights", {"purpose": "who is late", "limits": "no charters"}, reason="agreed", actor=ACTOR)
+    path = tmp_path_factory.mktemp("bundle") / "flights-2.zip"
+    export_bundle("flights@2", path, actor=ACTOR)
+    assert b"no charters" in members_of(path)[bundles.CARD_NAME]
+    Elsewhere(tmp_path_factory.mktemp("other"), monkeypatch).trusting()
+    made(engine_reason="")
+    edit_card("flights", {"purpose": "staffing"}, reason="ours", actor=ACTOR)
+    import_bundle(path, actor=ACTOR)
+    model = RegisteredModel.objects.get()
+    assert (model.purpose, model.limits) == ("staffing", "no charters")
+    assert AuditEntry.objects.filter(action="import_bundle").get().after["card"] == {"limits": "no charters"}
 
 
 def test_same_version_gives_the_same_bytes(bundle):
