@@ -74,22 +74,21 @@ def enqueue_run(
     )
     try:
         with transaction.atomic(durable=True):
-            new.enqueued_at = Now()
-            new.save(force_insert=True)
-            if schedule is None:
-                # What a schedule asks for was asked once, when the schedule was made.
-                record_audit(
-                    actor=actor,
-                    action="enqueue_run",
-                    object_type="run",
-                    object_id=str(new.pk),
-                    after={"kind": kind},
-                )
-            ring(new.pk, kind)
+            _insert(new)
     except IntegrityError:
         return _stored(new)
     new.refresh_from_db()
     return new
+
+
+def _insert(new: Run) -> None:
+    new.enqueued_at = Now()
+    new.save(force_insert=True)
+    # What a schedule asks for was asked once, when the schedule was made.
+    if new.schedule is None:
+        about = {"kind": new.kind}
+        record_audit(actor=new.actor, action="enqueue_run", object_type="run", object_id=str(new.pk), after=about)
+    ring(new.pk, new.kind)
 
 
 def refuse_unknown_kind(kind: str) -> None:
