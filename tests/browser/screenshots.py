@@ -20,6 +20,8 @@ PAGES = (
     ("model_version", "/admin/models_store/modelversion/?stage__exact=production", True),
     ("candidate", "/admin/models_store/modelversion/?stage__exact=candidate", True),
     ("model", "/admin/models_store/registeredmodel/", True),
+    ("filtered", "/admin/models_store/modelversion/?stage__exact=candidate", False),
+    ("second_factor", "/admin/second-factor/", False),
     ("drift", "/admin/pipeline/driftreport/?dataset_drift__exact=1", True),
     ("dataset", "/admin/features/dataset/", True),
     ("dataset_version", "/admin/features/datasetversion/", True),
