@@ -52,20 +52,26 @@ def change_policy(
         found = RegisteredModel.objects.named(checked_name(model))
         checked = parse_policy(policy, found.task).as_dict()
         with transaction.atomic(durable=True):
-            locked = RegisteredModel.objects.select_for_update().get(pk=found.pk)
-            if expected is not None and expected != digest(locked.policy):
-                raise PolicyConflictError(
-                    f"the policy of {locked.name} was changed since you looked: look again", model=locked.name
-                )
-            before, locked.policy = locked.policy, checked
-            locked.save(update_fields=["policy"])
-            append_audit(
-                actor=actor,
-                action="change_policy",
-                object_type="registered_model",
-                object_id=locked.name,
-                before=before,
-                after=checked,
-                reason=reason,
-            )
+            return _changed(found.pk, checked, expected, actor=actor, reason=reason)
+
+
+def _changed(
+    model_id: int, checked: dict[str, Any], expected: str | None, *, actor: str, reason: str
+) -> RegisteredModel:
+    locked = RegisteredModel.objects.select_for_update().get(pk=model_id)
+    if expected is not None and expected != digest(locked.policy):
+        raise PolicyConflictError(
+            f"the policy of {locked.name} was changed since you looked: look again", model=locked.name
+        )
+    before, locked.policy = locked.policy, checked
+    locked.save(update_fields=["policy"])
+    append_audit(
+        actor=actor,
+        action="change_policy",
+        object_type="registered_model",
+        object_id=locked.name,
+        before=before,
+        after=checked,
+        reason=reason,
+    )
     return locked
