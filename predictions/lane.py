@@ -121,6 +121,8 @@ def _ordinary_length(environ: Environ) -> int:
         and not environ.get("SCRIPT_NAME")
         and "HTTP_TRANSFER_ENCODING" not in environ
         and "HTTP_CONTENT_ENCODING" not in environ
+        # A session that is over is ended by its middleware, in the answer's headers.
+        and "HTTP_COOKIE" not in environ
         and length.isascii()
         and length.isdigit()
         and len(length) < 10

@@ -118,6 +118,7 @@ def test_an_ordinary_request_is_answered_alike_by_both(
         (GOOD, {"CONTENT_LENGTH": "9999999"}),
         (GOOD, {"CONTENT_LENGTH": "²"}),
         (GOOD, {"QUERY_STRING": "x=1"}),
+        (GOOD, {"HTTP_COOKIE": "sessionid=x"}),
         (b'{"entities": ["N1"]}', {}),
     ],
 )
