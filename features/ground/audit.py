@@ -120,7 +120,9 @@ def refusals_audited(
 
         @wraps(function)
         def audited(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
-            asked = signature.bind(*args, **kwargs).arguments
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            asked = bound.arguments
             if asked.get("dry_run"):
                 return function(*args, **kwargs)
             with audited_refusals(

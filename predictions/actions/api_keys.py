@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from features.ground.audit import record_audit
+from features.ground.audit import record_audit, refusals_audited
 from features.ground.errors import bounded
 from features.ground.role_names import ROLES
 from models_store.models import RegisteredModel
@@ -38,6 +38,7 @@ class NewKey:
     expires_at: datetime
 
 
+@refusals_audited("api_key.new", object_type="api_key", of="name")
 def new_key(name: str, *, roles: Sequence[str], models: Sequence[str] = (), days: int, actor: str) -> NewKey:
     """Make a key; its secret is in the answer and nowhere else.
 
@@ -118,7 +119,8 @@ def _check(name: str, roles: Sequence[str], days: int) -> None:
         raise InvalidKeyRequestError(f"days must be 1 to {MAX_DAYS}, got {days}", field="days")
 
 
-def revoke_key(name: str, *, actor: str) -> bool:
+@refusals_audited("api_key.revoke", object_type="api_key", of="name")
+def revoke_key(name: str, *, actor: str, reason: str = "") -> bool:
     """Make a key worthless; servers that have just verified it follow within `security.token_cache_s`.
 
     Parameters
@@ -127,6 +129,8 @@ def revoke_key(name: str, *, actor: str) -> bool:
         Its name.
     actor : str
         Who revokes it.
+    reason : str
+        Why; kept in the audit trail.
 
     Returns
     -------
@@ -141,7 +145,7 @@ def revoke_key(name: str, *, actor: str) -> bool:
     with transaction.atomic(durable=True):
         changed = ApiKey.objects.filter(name=name, revoked_at=None).update(revoked_at=timezone.now())
         if changed:
-            record_audit(actor=actor, action="api_key.revoke", object_type="api_key", object_id=name)
+            record_audit(actor=actor, action="api_key.revoke", object_type="api_key", object_id=name, reason=reason)
         elif not ApiKey.objects.filter(name=name).exists():
             raise UnknownKeyError(f"no key is named {bounded(name, 100)}", name=bounded(name, 100))
     return bool(changed)

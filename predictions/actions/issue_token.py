@@ -3,12 +3,14 @@
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
+from features.ground.audit import record_audit, refusals_audited
 from features.ground.errors import bounded
 from predictions.adapters.access_tokens import IssuedToken, encode_access
 from predictions.errors import RoleNotHeldError, UnknownUserError
 
 
-def issue_token(user: str, *, role: str, minutes: int | None, create: bool) -> IssuedToken:
+@refusals_audited("issue_token", object_type="user", of="user")
+def issue_token(user: str, *, role: str, minutes: int | None, create: bool, actor: str = "system") -> IssuedToken:
     """Return an access token that carries one role of a user.
 
     Parameters
@@ -21,6 +23,8 @@ def issue_token(user: str, *, role: str, minutes: int | None, create: bool) -> I
         How long it holds; as long as the API's own if None.
     create : bool
         Whether to make the user, and give the role, if they are not there; for development only.
+    actor : str
+        Who asks; kept in the audit trail, the token is not.
 
     Returns
     -------
@@ -44,4 +48,7 @@ def issue_token(user: str, *, role: str, minutes: int | None, create: bool) -> I
             found.groups.add(Group.objects.get_or_create(name=role)[0])
         if not found.groups.filter(name=role).exists() and not (role == "admin" and found.is_superuser):
             raise RoleNotHeldError(f"{user} does not hold the role {role}; an admin can add it", user=user, role=role)
-    return encode_access(found.pk, user, role, minutes)
+        issued = encode_access(found.pk, user, role, minutes)
+        after = {"role": role, "expires_at": issued.expires_at.isoformat()}
+        record_audit(actor=actor, action="issue_token", object_type="user", object_id=user, after=after)
+    return issued

@@ -19,13 +19,16 @@ from features.ground.role_names import ROLES
 from features.ground.unfold import (
     ActionDialog,
     BaseDialogForm,
+    RangeDateTimeFilter,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     action,
     badge,
     display,
 )
+from models_store.core.reasons import MAX_REASON
 from predictions.actions.api_keys import MAX_DAYS, new_key, revoke_key
 from predictions.models import ApiKey
 
@@ -35,8 +38,15 @@ KINDS = {"good": "success", "revoked": "danger", "expired": "warning"}
 class NewKeyForm(forms.Form):
     """Ask what a key is for."""
 
-    name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
-    role = forms.ChoiceField(choices=[(role, role) for role in ROLES], initial="user", widget=UnfoldAdminSelectWidget)
+    name = forms.CharField(
+        max_length=100, widget=UnfoldAdminTextInputWidget, help_text="What uses it: letters, digits, - and _."
+    )
+    role = forms.ChoiceField(
+        choices=[(role, role) for role in ROLES],
+        initial="user",
+        widget=UnfoldAdminSelectWidget,
+        help_text="What it may do.",
+    )
     models = forms.CharField(
         required=False, widget=UnfoldAdminTextInputWidget, help_text="Names separated by commas; all, if left empty."
     )
@@ -49,12 +59,23 @@ class NewKeyForm(forms.Form):
     )
 
 
+class RevokeForm(BaseDialogForm):
+    """Ask why a key is revoked."""
+
+    reason = forms.CharField(
+        max_length=MAX_REASON,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Why is it revoked? It is kept in the audit trail.",
+    )
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     """API keys."""
 
     next_command = "manage.py api_keys new NAME"
     list_display = ("name", "prefix", "state", "good_for", "expires_at", "used", "created_by")
+    list_filter = (("expires_at", RangeDateTimeFilter), ("revoked_at", RangeDateTimeFilter))
     search_fields = ("name", "prefix")
     exclude = ("secret_hash",)
     actions_list = ("new",)
@@ -124,12 +145,17 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         dialog=ActionDialog(
             title="Revoke this key?",
             description="Servers refuse it within half a minute.",
-            form_class=BaseDialogForm,
+            form_class=RevokeForm,
             form_submit_text="Revoke",
         ),
     )
-    def revoke(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+    def revoke(self, request: HttpRequest, form: RevokeForm, object_id: str) -> HttpResponse:
         """Make the key worthless."""
         key = get_object_or_404(ApiKey, pk=object_id)
-        words = {True: f"{key.name} is revoked.", False: f"{key.name} was revoked before."}
-        return answer(request, page_of(key), lambda: words[revoke_key(key.name, actor=actor_of(request))])
+        reason = form.cleaned_data["reason"]
+
+        def work() -> str:
+            done = revoke_key(key.name, actor=actor_of(request), reason=reason)
+            return f"{key.name} is revoked." if done else f"{key.name} was revoked before."
+
+        return answer(request, page_of(key), work)

@@ -13,6 +13,7 @@ from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS, ROLES, USE
 from mlsite.config.schema import ROOT
 from models_store.models import ModelVersion
 from pipeline.models import Run
+from predictions.actions.api_keys import new_key
 from predictions.actions.ensure_roles import ensure_roles
 from tests.mlsite.console_dialogs import dialogs
 
@@ -24,6 +25,9 @@ DIALOGS = {
     "ModelVersion.change_percent": PROMOTERS,
     "ModelVersion.retire": PROMOTERS,
     "RegisteredModel.roll_back": PROMOTERS,
+    "RegisteredModel.write_card": PROMOTERS,
+    "RegisteredModel.drill": PROMOTERS,
+    "ApiKey.revoke": ADMINS,
     "PromotionRequest.approve": APPROVERS,
     "PromotionRequest.reject": APPROVERS,
     "ModelVersion.retrain": ADMINS,
@@ -58,6 +62,7 @@ def test_every_dialog_says_who_may_open_it() -> None:
 def test_role_opens_its_dialogs_and_no_other(console_site: dict[int, ModelVersion], db: None, role: str) -> None:
     # So that there is a training run to repeat.
     Run.objects.filter(kind="train").update(params={"model": "late-arrivals", "dataset": "flights"})
+    new_key("stock", roles=["user"], days=1, actor="cli:tests")
     client, opened = member(role), set()
     for found in dialogs():
         for row in found.model.objects.all():

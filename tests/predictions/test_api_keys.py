@@ -164,7 +164,7 @@ def test_the_console_shows_a_key_once(serving: None, client: Client) -> None:
         text = client.get(address).content.decode()
         assert "etl" in text
         assert row.secret_hash not in text
-    client.post(f"/admin/predictions/apikey/{row.pk}/revoke/", {"_form_submitted": "on"})
+    client.post(f"/admin/predictions/apikey/{row.pk}/revoke/", {"_form_submitted": "on", "reason": "gone"})
     row.refresh_from_db()
     assert row.revoked_at is not None
 

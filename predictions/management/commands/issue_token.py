@@ -15,6 +15,8 @@ class Command(ActionCommand):
 
     help = "print an access token for a user; in development the user is made and given the role"
 
+    writes = True
+
     def arguments(self, parser: CommandParser) -> None:
         """Declare who, as what and for how long."""
         parser.add_argument("user", metavar="USER")
@@ -24,6 +26,10 @@ class Command(ActionCommand):
     def act(self, **options: Any) -> dict[str, Any]:
         """Issue the token."""
         issued = issue_token(
-            options["user"], role=options["role"], minutes=options["minutes"], create=settings.CONFIG.app_env == "dev"
+            options["user"],
+            role=options["role"],
+            minutes=options["minutes"],
+            create=settings.CONFIG.app_env == "dev",
+            actor=options["actor"],
         )
         return {"token": issued.token, "role": issued.role, "expires_at": issued.expires_at}
