@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from features.ground.audit import record_audit
+from features.ground.audit import record_audit, refusals_audited
 from mlsite.errors import WrongCodeError
 
 NAME = "authenticator"
@@ -29,6 +29,7 @@ def begin_factor(user_id: int) -> TOTPDevice:
         return TOTPDevice.objects.create(user_id=user_id, name=NAME, confirmed=False)
 
 
+@refusals_audited("second_factor_on", object_type="user", of="user_id")
 def confirm_factor(user_id: int, *, code: str, actor: str) -> TOTPDevice:
     """Ask for codes of the key that was begun from now on, in place of any other.
 
@@ -92,6 +93,7 @@ def check_code(user_id: int, code: str) -> None:
         )
 
 
+@refusals_audited("second_factor_off", object_type="user", of="user_id")
 def drop_factor(user_id: int, *, code: str, actor: str) -> None:
     """Ask for no codes any more.
 

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from features.ground.audit import refusals_audited
 from models_store.actions.transition import Move, apply_move
 from models_store.core.history import PROMOTE
 from models_store.core.lifecycle import ARCHIVED
@@ -10,6 +11,7 @@ from models_store.core.spec import parse_version
 from models_store.models import ModelVersion, RegisteredModel, Stage
 
 
+@refusals_audited("stop_canary", object_type="model_version", of="spec")
 def stop_canary(spec: str, *, reason: str, actor: str) -> bool:
     """Archive a version if it is the canary; nobody is asked, because production goes on as it was.
 

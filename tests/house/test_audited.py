@@ -36,6 +36,7 @@ REFUSAL_ELSEWHERE = DEED_ELSEWHERE | {
     "models_store.actions.publish.published_or_warning": "answers with a warning",
     "models_store.actions.record_refusal.record_refusal": "is the record of a refusal",
     "models_store.actions.record_request.record_request": "a part of every decision",
+    "predictions.actions.forget_predictions.forget_predictions": "forgets what is too old and refuses nothing",
 }
 
 
