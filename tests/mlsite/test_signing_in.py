@@ -1,13 +1,11 @@
 """Signing in to the console: tries are limited, and a second factor is asked of whoever has one."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django_otp.oath import TOTP
@@ -15,16 +13,10 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from models_store.models import AuditEntry
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Tries are counted in the run-time folder.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("var_dir")]
 LOGIN = "/admin/login/?next=/admin/"
 FACTOR = "/admin/second-factor/"
-
-
-@pytest.fixture(autouse=True)
-def fresh_counters() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture
