@@ -115,6 +115,8 @@ def _move(reason: str, actor: str, undoes: int | None) -> Move:
 def _seen(name: str, to: int | None, expected: int | None, undoes: int | None) -> tuple[int | None, ModelVersion]:
     """Return what is live and what comes back, both of one generation."""
     model = RegisteredModel.objects.named(name)
+    if expected is not None:
+        check_generation(name, expected, model.generation)
     live = model.versions.filter(stage=Stage.PRODUCTION).values_list("number", flat=True).first()
     if undoes not in (None, live):
         raise PromotionConflictError(
@@ -122,7 +124,7 @@ def _seen(name: str, to: int | None, expected: int | None, undoes: int | None) -
         )
     version = rollback_target(model, to)
     # What was read last must be what was seen first: nobody's promotion in between is undone unseen.
-    check_generation(name, model.generation if expected is None else expected, version.model.generation)
+    check_generation(name, model.generation, version.model.generation)
     return live, version
 
 
