@@ -3,13 +3,13 @@
 Defaults that a person may want to read live in base.yaml; `docs/settings.md` explains each key.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
+
+from mlsite.config.rules import address_of, factories, like, pairs_of, split, targets
 
 ROOT = Path(__file__).resolve().parents[2]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -18,63 +18,9 @@ _OFF = {"false", "none", "no", "0", "off"}
 Rate = Annotated[str, BeforeValidator(lambda v: "off" if str(v).lower() in _OFF else v)]
 
 
-def _split(value: Any) -> Any:
-    """Accept `a,b` beside a list, as people write it in an environment variable."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _url(*schemes: str) -> AfterValidator:
-    """Accept an empty value or an address that begins with one of the schemes, never repeating what came."""
-
-    def check(value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        if text and not text.startswith(tuple(f"{scheme}:" for scheme in schemes)):
-            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        try:
-            _ = urlsplit(text).port
-        except ValueError:
-            # The library's text quotes part of the address, which may be part of a password.
-            raise ValueError("is not an address; percent-encode the password's special characters") from None
-        return value
-
-    return AfterValidator(check)
-
-
-def _targets(pairs: list[str]) -> list[str]:
-    """Accept `name=address` pairs, each name once, never repeating what came: an address may hold a password."""
-    names = [re.fullmatch(r"([a-z0-9_-]{1,40})=https?://[^\s/]+\S*", pair) for pair in pairs]
-    if not all(names) or len({found[1] for found in names if found}) != len(pairs):
-        raise ValueError("must be NAME=https://… pairs with names of a-z, 0-9, - and _, each used once")
-    return pairs
-
-
-def _pairs(value: Any) -> Any:
-    """Accept a mapping beside `name=value` pairs."""
-    return [f"{name}={text}" for name, text in value.items()] if isinstance(value, dict) else value
-
-
-def _factories(pairs: list[str]) -> list[str]:
-    """Accept `name=package.module:factory` pairs, each name once."""
-    names = [re.fullmatch(r"([a-z][a-z0-9_]{0,59})=[A-Za-z_][\w.]*:[A-Za-z_]\w*", pair) for pair in pairs]
-    if not all(names) or len({found[1] for found in names if found}) != len(pairs):
-        raise ValueError("must be NAME: package.module:factory, with names of a-z, 0-9 and _, each used once")
-    return pairs
-
-
-def _like(pattern: str, text: str) -> AfterValidator:
-    """Accept an empty value or one of this pattern, never repeating what came."""
-
-    def check(value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not re.fullmatch(pattern, value.get_secret_value()):
-            raise ValueError(text)
-        return value
-
-    return AfterValidator(check)
-
-
 BUCKET_OR_FOLDER = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*/?|file:///.+"
 SERVER = r"https?://[^/@?#\s]+/?"
-Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Names = Annotated[list[str], NoDecode, BeforeValidator(split)]
 Role = Literal["admin", "promoter", "approver", "user", "readonly"]
 RatePattern = Field(pattern=r"^(off|\d+/(second|minute|hour|day|[smhd]))$")
 
@@ -97,13 +43,13 @@ class ServerConfig(Section):
 
 
 class DatabaseConfig(Section):
-    url: Annotated[SecretStr, _url("postgresql", "postgres", "sqlite")] = SecretStr("")
+    url: Annotated[SecretStr, address_of("postgresql", "postgres", "sqlite")] = SecretStr("")
     conn_max_age_s: int = Field(60, ge=0)
     busy_timeout_s: float = Field(20, gt=0)
 
 
 class RedisConfig(Section):
-    url: Annotated[SecretStr, _url("redis", "rediss", "unix")] = SecretStr("")
+    url: Annotated[SecretStr, address_of("redis", "rediss", "unix")] = SecretStr("")
     socket_timeout_s: float = Field(1.0, gt=0)
 
 
@@ -168,7 +114,7 @@ class CanaryConfig(Section):
 
 
 class JobsConfig(Section):
-    broker_url: Annotated[SecretStr, _url("redis", "rediss", "filesystem")] = SecretStr("")
+    broker_url: Annotated[SecretStr, address_of("redis", "rediss", "filesystem")] = SecretStr("")
     concurrency: int = Field(1, ge=1, le=64)
     lease_seconds: int = Field(30, ge=2)
     heartbeat_seconds: float = Field(5, gt=0)
@@ -177,7 +123,7 @@ class JobsConfig(Section):
 
 
 class TrainingConfig(Section):
-    estimators: Annotated[Names, BeforeValidator(_pairs), AfterValidator(_factories)] = []
+    estimators: Annotated[Names, BeforeValidator(pairs_of), AfterValidator(factories)] = []
 
 
 class DriftConfig(Section):
@@ -203,12 +149,12 @@ class StreamingConfig(Section):
 
 
 class AlertsConfig(Section):
-    slack_webhook: Annotated[SecretStr, _url("https", "http")] = SecretStr("")
+    slack_webhook: Annotated[SecretStr, address_of("https", "http")] = SecretStr("")
     timeout_s: float = Field(5, gt=0)
 
 
 class EventsConfig(Section):
-    webhooks: Annotated[Names, AfterValidator(_targets)] = []
+    webhooks: Annotated[Names, AfterValidator(targets)] = []
     webhook_secret: SecretStr = SecretStr("")
     slack: bool = True
     timeout_s: float = Field(5, gt=0, le=30)
@@ -241,8 +187,8 @@ class FeaturesConfig(Section):
 
 class StorageConfig(Section):
     # Hidden when it is refused: somebody may have put a key into it.
-    url: Annotated[SecretStr, _like(BUCKET_OR_FOLDER, "must be s3://BUCKET/PREFIX or file:///FOLDER")] = SecretStr("")
-    endpoint: Annotated[SecretStr, _like(SERVER, "must be https://HOST:PORT, and nothing else")] = SecretStr("")
+    url: Annotated[SecretStr, like(BUCKET_OR_FOLDER, "must be s3://BUCKET/PREFIX or file:///FOLDER")] = SecretStr("")
+    endpoint: Annotated[SecretStr, like(SERVER, "must be https://HOST:PORT, and nothing else")] = SecretStr("")
     region: str = Field("us-east-1", min_length=1)
     allow_http: bool = False
 
@@ -261,7 +207,7 @@ class Config(Section):
     debug: bool = False
     var_dir: Path = ROOT / "var"
     enable_auth: bool = True
-    allowed_roles: Annotated[list[Role], NoDecode, BeforeValidator(_split)] = ["admin", "user"]
+    allowed_roles: Annotated[list[Role], NoDecode, BeforeValidator(split)] = ["admin", "user"]
     rate_limit: Annotated[Rate, RatePattern] = "100/minute"
     token_rate_limit: Annotated[Rate, RatePattern] = "10/minute"  # noqa: S105 (a rate, not a secret)
     login_rate_limit: Annotated[Rate, RatePattern] = "5/minute"

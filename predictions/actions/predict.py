@@ -137,16 +137,10 @@ def predict(request: PredictRequest) -> PredictAnswer:
     started, key = time.perf_counter(), uuid.uuid4()
     serving = engine.serving(request.model)
     check_may_call(request.caller, request.principal, serving.model, serving.callers)
-    if request.version is not None:
-        loaded = engine.version(serving.model, request.version)
-        return _answer(request, _Turn(id=key, started=started, serving=serving, loaded=loaded, role="pinned"))
-    if request.stage is not None:
-        loaded = serving.holder(request.stage)
-        return _answer(request, _Turn(id=key, started=started, serving=serving, loaded=loaded, role="pinned"))
     payload = None
     if request.table is None and (request.body is None or b'"entities"' in request.body):
         payload = _payload(request, serving)
-    loaded, role, route = serving.pick(_entity_keys(payload, serving), key)
+    loaded, role, route = _pick(request, serving, payload, key)
     turn = _Turn(id=key, started=started, serving=serving, loaded=loaded, role=role, route=route)
     try:
         return _answer(request, turn, payload)
@@ -158,6 +152,17 @@ def predict(request: PredictRequest) -> PredictAnswer:
     answer = _answer(request, turn, payload)
     metrics.canary_fallbacks_total.labels(loaded.model).inc()
     return answer
+
+
+def _pick(
+    request: PredictRequest, serving: Serving, payload: Payload | None, key: UUID
+) -> tuple[LoadedVersion, str, Mapping[str, Any]]:
+    """Return the version that answers, as what, and why."""
+    if request.version is not None:
+        return engine.version(serving.model, request.version), "pinned", {}
+    if request.stage is not None:
+        return serving.holder(request.stage), "pinned", {}
+    return serving.pick(_entity_keys(payload, serving), key)
 
 
 def _entity_keys(payload: Payload | None, serving: Serving) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.cache import cache
+from django.conf import settings
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
@@ -51,11 +51,15 @@ def watch(live_server: LiveServer) -> Watch:
     return Watch(site=urlsplit(live_server.url).netloc)
 
 
+@pytest.fixture(autouse=True)
+def signing_in_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One person signs in for each test: more often than tries are let through in a minute."""
+    monkeypatch.setattr(settings, "CONFIG", settings.CONFIG.model_copy(update={"login_rate_limit": "off"}))
+
+
 @pytest.fixture
 def page(browser: Browser, site: dict[int, ModelVersion], live_server: LiveServer, watch: Watch) -> Iterator[Page]:
     """Open a page that is signed in."""
-    # One person signs in for each test: more often than tries are let through in a minute.
-    cache.clear()
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     opened = context.new_page()
     watch.on(opened)
@@ -67,7 +71,6 @@ def page(browser: Browser, site: dict[int, ModelVersion], live_server: LiveServe
 @pytest.fixture
 def page_of_nobody(browser: Browser, live_server: LiveServer, watch: Watch) -> Iterator[Page]:
     """Open a page that nobody is signed in at, of a site without rows."""
-    cache.clear()
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     opened = context.new_page()
     watch.on(opened)

@@ -24,6 +24,7 @@ from models_store.errors import (
 from models_store.models import AuditEntry, RegisteredModel
 from predictions import engine
 from predictions.actions.issue_token import issue_token
+from predictions.actions.log_predictions import log
 from tests.models_store.made import classifier, made
 from tests.models_store.people import account, ask, stages
 from tests.models_store.test_commands import run
@@ -195,7 +196,9 @@ def test_return_is_tried_again_beside_another_change_and_never_over_another_prom
 @pytest.fixture
 def user_token(two):
     account("una", "user")
-    return issue_token("una", role="user", minutes=5, create=False).token
+    yield issue_token("una", role="user", minutes=5, create=False).token
+    # The thread that answers were offered to must not outlive the database.
+    log.close()
 
 
 def test_drill_of_a_running_server_asks_over_http(user_token, live_server):
