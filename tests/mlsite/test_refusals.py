@@ -74,9 +74,9 @@ def test_strangers_and_reads_are_not_kept(address, method, headers):
     assert kept() == []
 
 
-def test_console_keeps_what_it_forbids_but_not_what_another_site_sent():
+def test_console_keeps_what_it_forbids_but_not_what_another_site_sent(console_site):
     eve = User.objects.create_user("eve", is_staff=True)
-    address = "/admin/models_store/modelversion/1/promote/"
+    address = f"/admin/models_store/modelversion/{console_site[1].pk}/promote/"
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(eve)
     assert strict.post(address).status_code == 403
