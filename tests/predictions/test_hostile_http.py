@@ -33,7 +33,8 @@ SHAPES = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    strict = {"SECURITY__REQUIRE_ISSUER": "true", "SECURITY__REQUIRE_AUDIENCE": "true"}
+    claims = ("EXPIRY", "TOKEN_ID", "ISSUER", "AUDIENCE")
+    strict = {f"SECURITY__REQUIRE_{claim}": "true" for claim in claims}
     return made(tmp_path_factory.mktemp("site"), **strict)
 
 
