@@ -62,7 +62,7 @@ def plain_pandera(contract, table):
     return set()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(contracts_and_rows())
 def test_quick_look_finds_what_pandera_finds(asked):
     contract, table = asked

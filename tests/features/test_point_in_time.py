@@ -45,7 +45,7 @@ def table(rows, schema):
     return pa.Table.from_pylist(rows, schema)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(labels=st.lists(LABEL, max_size=12), events=st.lists(EVENT, max_size=25))
 def test_values_are_those_of_a_plain_loop(labels, events):
     events = [{**row, "__known": row["__event"] + sum(row["__known"])} for row in events]

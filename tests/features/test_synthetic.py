@@ -65,7 +65,7 @@ def contracts(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @given(columns=contracts(), seed=st.integers(0, 99))
 @settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -34,7 +34,7 @@ from tests.predictions.tiny import SCHEMA
 
 PLAN = InputPlan(SCHEMA, InputLimits())
 FRAME = pd.DataFrame(ROWS, columns=list(NAMES))
-MANY = settings(max_examples=300, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
 LIMIT = 1 << 20
 
 
