@@ -120,7 +120,7 @@ def test_model_from_training_to_rollback(
 
     page.goto(f"{admin}/models_store/auditentry/")
     told = page.locator("#result_list").inner_text()
-    for said in ("ask_run", "promote", "approve", "rollback"):
+    for said in ("enqueue_run", "promote", "approve", "rollback"):
         assert said in told
     assert watch.errors == []
     assert watch.foreign == []
