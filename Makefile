@@ -51,7 +51,7 @@ run: setup  ## set up, fill the demo, serve until Ctrl-C
 
 .PHONY: test
 test: $(VENV)/.dev  ## all tests that need no service, in parallel, with coverage
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term --cov-report=xml --junitxml=test-results.xml -m "not ($(NEEDS_SOMETHING))"
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term --cov-report=xml --junitxml=test-results.xml -m "not ($(NEEDS_SOMETHING))"
 	@echo "core/ and actions/ alone, at least 95 %:"
 	@$(BIN)/coverage report --include='*/core/*,*/actions/*' --fail-under=95
 

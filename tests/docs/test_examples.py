@@ -13,7 +13,8 @@ import pytest
 from mlsite.config.schema import ROOT
 from tests.served import Server, Site, made
 
-pytestmark = pytest.mark.timeout(600)
+# One process starts the site for all of them.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("examples")]
 ADDRESS = "127.0.0.1:8000"
 TOKEN_LINE = re.compile(r"^TOKEN=.*\n", re.M)
 

@@ -11,7 +11,8 @@ import pytest
 from tests.predictions.contract import Ask, asks
 from tests.served import DJANGO, LANE, Site, made
 
-pytestmark = pytest.mark.timeout(600)
+# One process starts the site for all of them.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("contract")]
 # What differs between two answers to the same request.
 OWN_TO_EACH = re.compile(rb'"(?:prediction_id|timestamp)":\s?"[^"]*"|"request_id":\s?"[0-9a-f]{32}"')
 # Whether a connection is kept after a body nobody read is a matter of time.

@@ -21,7 +21,8 @@ from tests.predictions.hostile import (
 )
 from tests.served import Server, Site, made
 
-pytestmark = pytest.mark.timeout(600)
+# One process starts the site for all of them.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("hostile")]
 GOOD = b'{"data": [[4.0, 1.5, "red"]]}'
 MEMORY_BYTES = 20 * 2**20
 SHAPES = {

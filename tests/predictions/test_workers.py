@@ -11,6 +11,8 @@ import pytest
 from tests.mlsite.test_supervisor import wait_for
 from tests.predictions.served import Served
 
+# One process starts the servers for all of them.
+pytestmark = pytest.mark.xdist_group("workers")
 REQUESTS = 80
 
 
