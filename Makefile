@@ -10,6 +10,9 @@ NEEDS_SOMETHING := kafka or postgres or redis or spark or browser or clients or 
 with-services = set -e; trap 'deploy/services.sh down $(1)' EXIT; \
   variables=$$(PYTHON=$(BIN)/python deploy/services.sh up $(1)); eval "$$variables"; export REQUIRE_SERVICES=1;
 
+# One test process more than cores: many tests wait for a process of their own.
+WORKERS = $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 # Secrets for one command, never written down.
 random = $$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
 
@@ -51,7 +54,7 @@ run: setup  ## set up, fill the demo, serve until Ctrl-C
 
 .PHONY: test
 test: $(VENV)/.dev  ## all tests that need no service, in parallel, with coverage
-	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term --cov-report=xml --junitxml=test-results.xml -m "not ($(NEEDS_SOMETHING))"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-report=xml --junitxml=test-results.xml -m "not ($(NEEDS_SOMETHING))"
 	@echo "core/ and actions/ alone, at least 95 %:"
 	@$(BIN)/coverage report --include='*/core/*,*/actions/*' --fail-under=95
 
@@ -65,7 +68,7 @@ test-services: $(VENV)/.spark  ## the tests that need PostgreSQL, Redis or Spark
 
 .PHONY: test-browser
 test-browser: $(VENV)/.dev  ## the console in Chromium
-	$(BIN)/python -m pytest -m browser --junitxml=test-results-browser.xml
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser --junitxml=test-results-browser.xml
 
 # An environment of their own: their pins and ours don't agree.
 $(CLIENTS)/.made: requirements-clients.txt
