@@ -52,9 +52,15 @@ setup: $(VENV)/.run  ## make the environment at .venv
 run: setup  ## set up, fill the demo, serve until Ctrl-C
 	@exec $(BIN)/python manage.py serve --demo
 
+NO_SERVICE = -n $(WORKERS) --dist loadgroup -m "not ($(NEEDS_SOMETHING))"
+
 .PHONY: test
-test: $(VENV)/.dev  ## all tests that need no service, in parallel, with coverage
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-report=xml --junitxml=test-results.xml -m "not ($(NEEDS_SOMETHING))"
+test: $(VENV)/.dev  ## all tests that need no service, in parallel
+	$(BIN)/python -m pytest $(NO_SERVICE) --junitxml=test-results.xml
+
+.PHONY: coverage
+coverage: $(VENV)/.dev  ## the same, with coverage
+	$(BIN)/python -m pytest $(NO_SERVICE) --cov --cov-report=term --cov-report=xml
 	@echo "core/ and actions/ alone, at least 95 %:"
 	@$(BIN)/coverage report --include='*/core/*,*/actions/*' --fail-under=95
 

@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def answers_well(client: httpx.Client, site: Site) -> bool:
 def test_every_hostile_body_is_refused_in_its_dialect(
     server: Server, client: httpx.Client, site: Site, bodies: Any, least: int
 ) -> None:
-    asked(client, site, bodies())  # what is imported and cached at the first time is no growth
+    asked(client, site, islice(bodies(), 40))  # what is imported and cached at the first time is no growth
     before = server.resident_bytes()
     count, wrong = asked(client, site, bodies())
     grown = server.resident_bytes() - before
