@@ -11,7 +11,7 @@ from django.db.models import Max
 from features.ground.errors import DomainError, bounded
 from models_store.actions.audit import append_audit
 from models_store.adapters.artefacts import StoredArtefact, discard_artefact, write_artefact
-from models_store.adapters.provenance import library_versions, made_by
+from models_store.adapters.provenance import made_by, package_versions
 from models_store.adapters.training_data import data_of
 from models_store.core.judged import FILE_NAME, JudgedRows, judged_bytes
 from models_store.core.manifest import listed
@@ -142,7 +142,7 @@ def _checked(new: NewVersion) -> dict[str, Any]:
             "metrics": finite(new.metrics),
             "params": finite(new.params),
             "sample": finite(new.sample or sample_rows(schema)),
-            "libraries": library_versions(),
+            "libraries": package_versions(),
             "code_version": new.code_version,
             "environment_digest": new.environment_digest,
             "provenance": {"data": data_of(new.snapshot_id), **made_by()},

@@ -70,7 +70,7 @@ def environment_digest() -> str:
 
 
 @lru_cache(maxsize=1)
-def library_versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Return the versions of the libraries a model's answers depend on."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:

@@ -79,7 +79,7 @@ def test_environment_has_one_digest(settings):
 
 
 def test_versions_of_libraries_are_told():
-    found = provenance.library_versions()
+    found = provenance.package_versions()
     pinned = Path(settings.BASE_DIR, "requirements.txt").read_text()
     assert f"onnxruntime=={found['onnxruntime']}" in pinned
     assert "python" in found
