@@ -1,8 +1,7 @@
 """What may be asked of a training, and whether it can be done at all; no training library is loaded for it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 from django.conf import settings
 
@@ -12,11 +11,11 @@ from models_store.core.spec import checked_name
 from models_store.models import RegisteredModel
 from pipeline.core.training_columns import Columns, check_slices, group_name, target_name
 from pipeline.core.training_errors import InvalidTrainingRequestError, UnknownSnapshotError
-from pipeline.core.training_plan import ESTIMATORS, TrainingPlan, known_estimator
+from pipeline.core.training_plan import ESTIMATORS, TrainingOptions, TrainingPlan, known_estimator
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainRequest:
+class TrainRequest(TrainingOptions):
     """What to train, and how.
 
     Attributes
@@ -29,10 +28,6 @@ class TrainRequest:
         A training snapshot that is there already.
     views : sequence of str
         Feature views to join to the dataset's rows.
-    target, estimator, params, split, group, test_size, seed, cv, slices
-        See `TrainingPlan`.
-    class_weight, calibrate, threshold_goal, tune, importance
-        See `TrainingPlan`.
     check_reproducible : bool
         Whether to train twice, and register only if both give the same.
     accept, reason : sequence of str, str
@@ -43,20 +38,6 @@ class TrainRequest:
     dataset: str = ""
     snapshot_id: int | None = None
     views: Sequence[str] = ()
-    target: str = ""
-    estimator: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    split: str = ""
-    group: str = ""
-    test_size: float = 0.2
-    seed: int = 0
-    cv: int = 0
-    slices: Sequence[str] = ()
-    class_weight: str | Mapping[str, float] = ""
-    calibrate: str = ""
-    threshold_goal: str = ""
-    tune: int = 0
-    importance: bool = False
     check_reproducible: bool = False
     accept: Sequence[str] = ()
     reason: str = ""
@@ -100,7 +81,7 @@ def planned(request: TrainRequest) -> TrainingPlan:
 
 def _plan(request: TrainRequest) -> TrainingPlan:
     task = RegisteredModel.objects.filter(name=request.model).values_list("task", flat=True).first()
-    asked = {part.name: getattr(request, part.name) for part in fields(TrainingPlan) if part.name != "task"}
+    asked = {part.name: getattr(request, part.name) for part in fields(TrainingOptions)}
     return TrainingPlan(**asked, task=task or "")
 
 

@@ -59,8 +59,8 @@ def known_estimator(name: str, names: Collection[str]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingPlan:
-    """How to train.
+class TrainingOptions:
+    """How somebody asks for a training to go.
 
     Attributes
     ----------
@@ -92,8 +92,6 @@ class TrainingPlan:
         Settings of the estimator to try; 0 for none.
     importance : bool
         Whether to measure permutation importance on validation rows.
-    task : str
-        What the model is known to do; empty for a new one.
     """
 
     target: str = ""
@@ -110,6 +108,18 @@ class TrainingPlan:
     threshold_goal: str = ""
     tune: int = 0
     importance: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingPlan(TrainingOptions):
+    """How to train.
+
+    Attributes
+    ----------
+    task : str
+        What the model is known to do; empty for a new one.
+    """
+
     task: str = ""
 
     def check(self) -> None:

@@ -1,5 +1,6 @@
 """THE predict path: every edge calls it."""
 
+import logging
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ from predictions.core.inputs import Columns
 from predictions.core.parse import Payload, parse_payload
 from predictions.core.tables import Table, frame_of
 from predictions.errors import RowLimitError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +151,8 @@ def predict(request: PredictRequest) -> PredictAnswer:
         if role != "canary" or serving.production is None or isinstance(error, RowLimitError):
             raise
         code = error.code if isinstance(error, DomainError) else "internal_error"
+        if code == "internal_error":
+            logger.exception("canary %s@%s failed, production answers", loaded.model, loaded.number)
         turn = replace(turn, loaded=serving.production, role="production", fallback=code)
     answer = _answer(request, turn, payload)
     metrics.canary_fallbacks_total.labels(loaded.model).inc()
