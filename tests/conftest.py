@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture
 def var_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the test a run-time folder of its own."""
+    """Give the test a run-time folder of its own; what was loaded from an earlier one is forgotten."""
     monkeypatch.setattr(settings, "VAR_DIR", tmp_path)
+    if "predictions.engine" in sys.modules:
+        sys.modules["predictions.engine"].stop()
     return tmp_path
 
 

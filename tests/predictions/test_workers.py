@@ -4,7 +4,6 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
 
@@ -37,10 +36,6 @@ def sign_in(served: Served, number: int) -> int:
     return status
 
 
-def logs(served: Served) -> dict[Path, str]:
-    return {path: path.read_text() for path in (served.var_dir / "logs").glob("web*.log")}
-
-
 def test_metrics_are_exact_over_two_workers(served: Served) -> None:
     route = 'http_requests_total{method="POST",route="api/v1/models/<slug:name>/predict",status="200"}'
     before = served.metric(route)
@@ -59,12 +54,19 @@ def test_as_many_of_many_tries_pass_as_the_limit_says(served: Served) -> None:
     assert (found.count(401), found.count(429)) == (7, 33)
 
 
+def slow_lines(served: Served) -> list[list[str]]:
+    texts = [path.read_text() for path in (served.var_dir / "logs").glob("web*.log")]
+    return [[line for line in text.splitlines() if "slow request: POST" in line] for text in texts]
+
+
 def test_slow_requests_have_a_line_with_their_id_in_each_worker_s_log(served: Served) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: served.ask(), range(REQUESTS)))
-    texts = logs(served)
-    assert len(texts) == 2
-    for text in texts.values():
-        lines = [line for line in text.splitlines() if "slow request: POST" in line]
-        assert lines
-        assert '"request_id"' in lines[-1]
+    def each_has_one() -> bool:
+        # The kernel gives a connection to whom it likes: a busy machine may leave one worker out for long.
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: served.ask(), range(REQUESTS)))
+        return all(slow_lines(served))
+
+    wait_for(each_has_one)
+    found = slow_lines(served)
+    assert len(found) == 2
+    assert all('"request_id"' in lines[-1] for lines in found)
