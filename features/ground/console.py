@@ -130,7 +130,8 @@ class ReadOnlyAdmin(ModelAdmin):
     """Shows a table; what may be changed is changed by an action's own dialog."""
 
     actions: Sequence[Any] | None = None
-    actions_detail: Sequence[str] = ()
+    # Names of actions, and menus of those that are rarely needed.
+    actions_detail: Sequence[Any] = ()
     list_per_page = 25
     list_filter_submit = True
     change_form_template = "console/object.html"

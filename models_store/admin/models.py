@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 
 from features.ground.console import ReadOnlyAdmin, actor_of, answer, is_admin, link, page_of
 from features.ground.panels import Panel
-from features.ground.unfold import ActionDialog, ActionVariant, ChoicesDropdownFilter, action, display
+from features.ground.unfold import ActionDialog, ActionVariant, ChoicesDropdownFilter, action, display, rarer
 from models_store.actions.change_policy import change_policy
 from models_store.actions.drill_rollback import drill_rollback
 from models_store.actions.edit_card import edit_card
@@ -34,7 +34,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     list_display = ("name", "production", "task", "primary_metric", "owner", "generation", "canary_percent")
     list_filter = (("task", ChoicesDropdownFilter),)
     search_fields = ("name", "purpose", "owner")
-    actions_detail: Sequence[str] = ("roll_back", "change_policy", "write_card", "drill")
+    actions_detail: Sequence[Any] = ("roll_back", "write_card", rarer("change_policy", "drill"))
 
     @display(description="Production")
     def production(self, obj: RegisteredModel) -> Any:

@@ -21,6 +21,7 @@ from features.ground.unfold import (
     RelatedDropdownFilter,
     action,
     display,
+    rarer,
 )
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.promote import promote
@@ -64,7 +65,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     search_fields = ("model__name", "estimator", "manifest_digest", "actor")
     date_hierarchy = "created_at"
     actions = ("compare_chosen",)
-    actions_detail: Sequence[str] = ("promote", "compare", "evaluate", "change_percent", "retire")
+    actions_detail: Sequence[Any] = ("promote", "change_percent", "compare", rarer("evaluate", "retire"))
 
     @display(description="Stage", label=STAGE_KINDS, ordering="stage")
     def stage_label(self, obj: ModelVersion) -> str:
