@@ -11,7 +11,7 @@ from models_store.actions.clear_artefacts import clear_artefacts
 
 
 class Command(ActionCommand):
-    """Check config, database, migrations, broker, cache, storage, tables, artefacts, keys, estimators, clock, versions."""
+    """Check everything that the product stands on."""
 
     help = __doc__
     writes = True
