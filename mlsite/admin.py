@@ -165,7 +165,7 @@ class BlacklistedTokenAdmin(tokens.BlacklistedTokenAdmin, StockPage):
 class SecondFactorAdmin(StockPage, ReadOnlyAdmin):
     """Second factors; who has lost theirs is helped by deleting it. The key is never shown."""
 
-    next_command = "manage.py serve    # then, in the console: your name, Second factor"
+    next_page = ("Set up your own", "console-second-factor")
     list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
     list_filter = ("confirmed", ("created_at", RangeDateTimeFilter))
     search_fields = ("user__username",)

@@ -22,6 +22,8 @@ from features.ground.roles import ADMIN, READERS
 from features.ground.unfold import ModelAdmin
 
 MINUTE = timedelta(minutes=1)
+UPLOAD_PAGE = ("Upload data", "admin:pipeline_run_upload")
+TRAIN_PAGE = ("Open a dataset, then Train a model", "admin:features_dataset_changelist")
 SHORT = 32
 
 
@@ -58,7 +60,8 @@ def ago(at: Any) -> SafeString | str:
     if at is None:
         return "–"
     now = timezone.now()
-    words = "just now" if abs(now - at) < MINUTE else f"{timesince(at, now, depth=1)} ago"
+    distance = timesince(min(at, now), max(at, now), depth=1)
+    words = "just now" if abs(now - at) < MINUTE else f"{distance} ago" if at < now else f"in {distance}"
     return format_html('<time title="{}">{}</time>', at.strftime("%Y-%m-%d %H:%M:%S UTC"), words)
 
 
@@ -135,8 +138,9 @@ class ReadOnlyAdmin(ModelAdmin):
     list_per_page = 25
     list_filter_submit = True
     change_form_template = "console/object.html"
-    # What to run where the table is still empty.
+    # What to run where the table is still empty, and what to do without a shell: words, and the page they lead to.
     next_command = ""
+    next_page: tuple[str, str] = ("", "")
 
     def panels(self, obj: Any, request: HttpRequest) -> Sequence[Panel]:
         """Return the panels of one object's page, what matters first at the top."""

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from features.ground.console import ago, link, list_of, number, page_of
+from features.ground.console import TRAIN_PAGE, UPLOAD_PAGE, ago, is_admin, link, list_of, number, page_of
 from features.ground.panels import Chart, Figures, Panel, Table
 from features.ground.unfold import badge
 from mlsite.console import traffic
@@ -23,13 +25,15 @@ SERVING = ("production", "canary", "shadow")
 RECENT = 8
 
 
-def first_steps() -> dict[str, str] | None:
-    """Return what to do next where there is no model yet."""
+def first_steps(request: HttpRequest) -> dict[str, Any] | None:
+    """Return what to do next where there is no model yet, and the pages to do it on, for who may."""
     if RegisteredModel.objects.exists():
         return None
+    pages = (UPLOAD_PAGE, TRAIN_PAGE) if is_admin(request) else ()
     return {
         "title": "No model yet",
-        "text": "Fill the site with a working example on real flights, or start with data of your own:",
+        "steps": [(name, reverse(page)) for name, page in pages],
+        "text": "Or in a shell: fill the site with a working example on real flights, or take in data of your own.",
         "commands": "make run                                    # the example, then this site\n"
         ".venv/bin/python manage.py demo             # the example alone\n"
         ".venv/bin/python manage.py ingest DATASET FILE",

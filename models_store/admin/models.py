@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from features.ground.console import ReadOnlyAdmin, actor_of, answer, is_admin, link, page_of
+from features.ground.console import TRAIN_PAGE, ReadOnlyAdmin, actor_of, answer, is_admin, link, page_of
 from features.ground.panels import Panel
 from features.ground.unfold import ActionDialog, ActionVariant, ChoicesDropdownFilter, action, display, rarer
 from models_store.actions.change_policy import change_policy
@@ -31,6 +31,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     """Registered models, and the way back."""
 
     next_command = "manage.py train MODEL --dataset DATASET"
+    next_page = TRAIN_PAGE
     list_display = ("name", "production", "task", "primary_metric", "owner", "generation", "canary_percent")
     list_filter = (("task", ChoicesDropdownFilter),)
     search_fields = ("name", "purpose", "owner")

@@ -16,6 +16,7 @@ from models_store.admin.card import card_facts
 from models_store.admin.drawings import measured_panels
 from models_store.admin.experiments import experiments_page
 from models_store.admin.inputs import inputs_table, sample_request
+from models_store.admin.next_steps import of_a_version
 from models_store.admin.panels import (
     gates_table,
     metric,
@@ -38,7 +39,7 @@ def version_panels(version: ModelVersion, site: str) -> list[Panel]:
     state, sample = checked_artefact(version)
     drawn = measured_panels(version)
     return [
-        summary(version),
+        summary(version, of_a_version(version)),
         metrics_table(version),
         gates_table(version),
         *waivers_tables(Waiver.objects.filter(request__version=version).select_related("request__version__model")),

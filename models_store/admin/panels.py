@@ -9,7 +9,7 @@ from features.ground.errors import bounded
 from features.ground.panels import Facts, Table
 from features.ground.unfold import badge
 from models_store.admin.drawings import interval
-from models_store.models import GateResult, ModelVersion, Stage
+from models_store.models import GateResult, ModelVersion
 
 STAGE_KINDS = {
     "production": "success",
@@ -60,12 +60,13 @@ def held_against(ours: float, theirs: float, name: str) -> str:
     return "better than" if (ours > theirs) == (name in HIGHER_IS_BETTER) else "worse than"
 
 
-def summary(version: ModelVersion) -> Facts:
-    """Return what a person wants to know first about a version."""
+def summary(version: ModelVersion, note: str) -> Facts:
+    """Return what a person wants to know first about a version; the note says what comes next."""
     primary = version.model.primary_metric
     engine = version.engine + (f": {version.engine_reason}" if version.engine_reason else "")
     return Facts(
         title=f"{version}",
+        note=note,
         wide=True,
         pairs=[
             ("Stage", stage_badge(version.stage)),
@@ -76,7 +77,6 @@ def summary(version: ModelVersion) -> Facts:
             ("In this stage since", ago(version.stage_changed_at)),
             ("Made", ago(version.created_at)),
             ("By", version.actor),
-            *([("To bring it back", "Roll back on its model's page")] if version.stage == Stage.ARCHIVED else []),
         ],
     )
 

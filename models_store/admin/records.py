@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.contrib import admin
 from django.http import HttpRequest
 
-from features.ground.console import ReadOnlyAdmin, ago, link, mono
+from features.ground.console import TRAIN_PAGE, ReadOnlyAdmin, ago, link, mono
 from features.ground.panels import Code, Facts, Panel
 from features.ground.unfold import (
     ChoicesDropdownFilter,
@@ -47,6 +47,7 @@ class GateResultAdmin(ReadOnlyAdmin):
     """Gate results."""
 
     next_command = "manage.py gates MODEL@N"
+    next_page = ("Open a model version, then Evaluate gates", "admin:models_store_modelversion_changelist")
     list_display = ("gate", "passed_label", "version", "target_stage", "observed", "threshold", "created_at")
     list_filter = ("passed", ("version__model", RelatedDropdownFilter), ("target_stage", ChoicesDropdownFilter))
     list_select_related = ("version__model",)
@@ -78,6 +79,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     """The audit trail."""
 
     next_command = "manage.py train MODEL --dataset DATASET"
+    next_page = TRAIN_PAGE
     list_display = ("at", "actor", "action", "object_type", "object_id", "reason")
     list_display_links = ("at", "action")
     list_filter = (("at", RangeDateTimeFilter), "action", "object_type")

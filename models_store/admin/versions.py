@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, number, page_of
+from features.ground.console import TRAIN_PAGE, ReadOnlyAdmin, actor_of, ago, answer, number, page_of
 from features.ground.panels import Panel
 from features.ground.unfold import (
     ActionDialog,
@@ -54,6 +54,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     """Model versions."""
 
     next_command = "manage.py train MODEL --dataset DATASET"
+    next_page = TRAIN_PAGE
     list_display = ("__str__", "stage_label", "primary", "estimator", "engine", "snapshot", "actor", "made")
     list_filter = (
         ("stage", ChoicesDropdownFilter),

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
-from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, as_uuid, is_admin, page_of
+from features.ground.console import TRAIN_PAGE, ReadOnlyAdmin, actor_of, ago, answer, as_uuid, is_admin, page_of
 from features.ground.panels import Code, Panel, Table
 from features.ground.unfold import (
     ActionDialog,
@@ -45,6 +45,7 @@ class RunAdmin(ReadOnlyAdmin):
     """Runs."""
 
     next_command = "manage.py train MODEL --dataset DATASET"
+    next_page = TRAIN_PAGE
     list_display = ("__str__", "state_badge", "percent", "step", "error_code", "attempt", "actor", "enqueued", "took")
     list_filter = (
         ("state", ChoicesDropdownFilter),
