@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from rest_framework.serializers import ChoiceField
 
 from features.ground.unfold import (
@@ -14,8 +15,10 @@ from features.ground.unfold import (
 )
 from features.models import Dataset
 from models_store.admin.forms import reason_field
+from models_store.admin.panels import spaced
 from models_store.models import ModelVersion
 from pipeline.admin.run_panels import params_table, run_facts_table
+from pipeline.core.training_plan import DEFAULT_ESTIMATOR, ESTIMATORS
 from pipeline.models import Run
 from pipeline.serializers import DriftParams, RunRequest, Strict, TrainParams
 
@@ -24,6 +27,13 @@ def choices(params: type[Strict], name: str) -> list[tuple[str, str]]:
     """Return what the API takes for one of a run's parameters."""
     taken = cast(ChoiceField, params().fields[name]).choices
     return [(value, value) for value in taken]
+
+
+def estimators() -> list[tuple[str, str]]:
+    """Return what a model may be trained with, the project's own too."""
+    own = (pair.partition("=")[0] for pair in settings.CONFIG.training.estimators)
+    named = [(name, spaced(name)) for name in (*ESTIMATORS, *own)]
+    return [("", f"{spaced(DEFAULT_ESTIMATOR)} (the default)"), *named]
 
 
 class AboutForm(BaseDialogForm):
@@ -134,11 +144,12 @@ class TrainForm(AskForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="The column to predict; the dataset's own if left empty.",
     )
-    estimator = forms.CharField(
+    estimator = forms.ChoiceField(
         label="Estimator",
         required=False,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "placeholder": "hist_gradient_boosting"}),
-        help_text="By its name, such as logistic_regression, random_forest or ridge; docs/training.md lists them.",
+        choices=estimators,
+        widget=UnfoldAdminSelectWidget,
+        help_text="For classes: any but ridge. For numbers: ridge, trees, nearest neighbours or the dummy.",
     )
     split = forms.ChoiceField(
         label="Held-out rows",
@@ -171,9 +182,13 @@ class TrainForm(AskForm):
         return [name for part in self.cleaned_data["slices"].split(",") if (name := part.strip())]
 
     def about(self) -> tuple[str, Any]:
-        """Return which data is used."""
-        said = f"A run trains on the newest version of {self.given()['dataset']}. What it makes is a candidate."
-        return said, None
+        """Return which data is used, and what it would predict."""
+        name, target = Dataset.objects.filter(pk=self.object_id).values_list("name", "target_column").first() or (
+            "",
+            "",
+        )
+        aim = f" to predict {target}" if target else ""
+        return f"A run trains on the newest version of {name}{aim}. What it makes is a candidate.", None
 
 
 def params_of(version_id: Any) -> dict[str, Any]:
