@@ -149,7 +149,7 @@ class TrainForm(AskForm):
         required=False,
         choices=estimators,
         widget=UnfoldAdminSelectWidget,
-        help_text="For classes: any but ridge. For numbers: ridge, trees, nearest neighbours or the dummy.",
+        help_text="Classes: any but ridge. Numbers: any but logistic regression and linear svm.",
     )
     split = forms.ChoiceField(
         label="Held-out rows",
@@ -183,12 +183,9 @@ class TrainForm(AskForm):
 
     def about(self) -> tuple[str, Any]:
         """Return which data is used, and what it would predict."""
-        name, target = Dataset.objects.filter(pk=self.object_id).values_list("name", "target_column").first() or (
-            "",
-            "",
-        )
-        aim = f" to predict {target}" if target else ""
-        return f"A run trains on the newest version of {name}{aim}. What it makes is a candidate.", None
+        data = Dataset.objects.filter(pk=self.object_id).first()
+        aim = f" to predict {data.target_column}" if data and data.target_column else ""
+        return f"A run trains on the newest version of {data}{aim}. What it makes is a candidate.", None
 
 
 def params_of(version_id: Any) -> dict[str, Any]:
