@@ -8,7 +8,10 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -65,6 +68,12 @@ class UserAdmin(StockUserAdmin, StockPage):
         "last_login": "Set by each sign-in.",
         "date_joined": "Set when the account was made.",
     }
+
+    @method_decorator(sensitive_post_parameters())
+    def user_change_password(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Set a password and say so in the audit, both or neither."""
+        with transaction.atomic():
+            return super().user_change_password(*args, **kwargs)
 
 
 @admin.register(Group)

@@ -66,7 +66,7 @@ class StockPage(ModelAdmin):
         every = request.POST.get("select_across") == "1"
         with transaction.atomic():
             ticked = queryset if every else queryset.filter(pk__in=request.POST.getlist("_selected_action"))
-            chosen = list(ticked)
+            chosen = list(ticked.order_by("pk"))
             answer: HttpResponse | None = super().response_action(request, queryset)
             if name in self.get_actions(request) and not name.startswith("delete"):
                 for obj in chosen:

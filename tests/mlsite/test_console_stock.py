@@ -12,6 +12,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+import mlsite.urls  # noqa: F401  (registers the pages)
 from mlsite.console.stock import StockPage
 from models_store.actions.verify_audit import verify_audit
 from models_store.models import AuditEntry
