@@ -49,6 +49,11 @@ def anchor(address: str, text: str) -> SafeString:
     return format_html('<a class="c-link{}" href="{}">{}</a>', kept, address, text)
 
 
+def line(text: object) -> SafeString:
+    """Return a text that is not broken over lines."""
+    return format_html('<span class="c-line">{}</span>', text)
+
+
 def mono(text: object, limit: int = 0) -> SafeString:
     """Return a digest, id or path in a fixed-width face, cut at `limit` with the whole in its title."""
     whole = str(text)
@@ -121,12 +126,15 @@ def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpR
 
 
 MakePanels = Callable[[Any], Sequence[Panel]]
-_added: dict[str, list[MakePanels]] = {}
+_added: dict[str, list[tuple[MakePanels, str]]] = {}
 
 
-def add_panels(label: str, make: MakePanels) -> None:
-    """Have an upper floor's panels shown on a lower floor's page, e.g. of `models_store.modelversion`."""
-    _added.setdefault(label, []).append(make)
+def add_panels(label: str, make: MakePanels, *, after: str = "") -> None:
+    """Have an upper floor's panels shown on a lower floor's page, e.g. of `models_store.modelversion`.
+
+    They stand after the panel of that title; at the end where there is none.
+    """
+    _added.setdefault(label, []).append((make, after))
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -188,7 +196,12 @@ class ReadOnlyAdmin(ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Add the panels."""
         obj = kwargs.get("obj")
-        added = _added.get(self.opts.label_lower, ())
-        more = [panel for make in added for panel in make(obj)] if obj is not None else []
-        context["panels"] = [*self.panels(obj, request), *more] if obj is not None else ()
+        context["panels"] = self._all_panels(obj, request) if obj is not None else ()
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _all_panels(self, obj: Any, request: HttpRequest) -> list[Panel]:
+        panels = list(self.panels(obj, request))
+        for make, after in _added.get(self.opts.label_lower, ()):
+            place = next((at for at, panel in enumerate(panels, 1) if panel.title == after), len(panels))
+            panels[place:place] = make(obj)
+        return panels

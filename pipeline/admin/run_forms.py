@@ -132,7 +132,7 @@ class RetrainForm(AboutForm):
 class TrainForm(AskForm):
     """Asks to train a model on a dataset."""
 
-    names = ("model", "target", "estimator", "split", "seed", "slices")
+    names = ("model", "target", "views", "estimator", "split", "seed", "slices")
     model = forms.CharField(
         label="Model",
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
@@ -143,6 +143,12 @@ class TrainForm(AskForm):
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text="The column to predict; the dataset's own if left empty.",
+    )
+    views = forms.CharField(
+        label="Feature views",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Whose features are joined, each as known at the row's time; names separated by commas.",
     )
     estimator = forms.ChoiceField(
         label="Estimator",
@@ -179,13 +185,22 @@ class TrainForm(AskForm):
 
     def clean_slices(self) -> list[str]:
         """Return the columns as a list."""
-        return [name for part in self.cleaned_data["slices"].split(",") if (name := part.strip())]
+        return listed(self.cleaned_data["slices"])
+
+    def clean_views(self) -> list[str]:
+        """Return the views as a list."""
+        return listed(self.cleaned_data["views"])
 
     def about(self) -> tuple[str, Any]:
         """Return which data is used, and what it would predict."""
         data = Dataset.objects.filter(pk=self.object_id).first()
         aim = f" to predict {data.target_column}" if data and data.target_column else ""
         return f"A run trains on the newest version of {data}{aim}. What it makes is a candidate.", None
+
+
+def listed(text: str) -> list[str]:
+    """Return the names between commas."""
+    return [name for part in text.split(",") if (name := part.strip())]
 
 
 def params_of(version_id: Any) -> dict[str, Any]:
