@@ -57,16 +57,15 @@ class UserAdmin(StockUserAdmin, StockPage):
     change_password_form = AdminPasswordChangeForm
     list_filter = ("groups", "is_staff", "is_active")
     list_filter_submit = True
+    readonly_fields = ("last_login", "date_joined")
     helps = {
-        "first_name": "Shown beside the name to sign in with; may be left empty.",
+        "first_name": "May be left empty.",
         "last_name": "May be left empty.",
         "email": "Where a colleague reaches this person; nothing is sent there.",
         "is_staff": "May sign in to the console; what they may do there is said by their groups.",
         "is_superuser": "May do everything, users and schedules too. Few people need it: prefer the group admin.",
         "groups": "Their roles: readonly sees, user predicts, promoter asks, approver approves, admin configures.",
         "user_permissions": "Rights beyond those of their groups; best left empty.",
-        "last_login": "Set by each sign-in.",
-        "date_joined": "Set when the account was made.",
     }
 
     @method_decorator(sensitive_post_parameters())

@@ -114,10 +114,18 @@ def is_admin(request: HttpRequest) -> bool:
     return ADMIN in held_roles(request)
 
 
+class Caution(str):
+    """What was done, with something in it to heed."""
+
+    __slots__ = ()
+
+
 def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpResponse:
     """Run an action, say on the next page how it went, and go there."""
     try:
-        messages.success(request, work())
+        said = work()
+        tell = messages.warning if isinstance(said, Caution) else messages.success
+        tell(request, str(said))
     except DomainError as error:
         messages.error(request, error.message)
     if request.headers.get("HX-Request"):

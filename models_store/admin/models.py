@@ -58,7 +58,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{model.name}: experiments",
+            "title": f"Experiments of {model.name}",
             "back": (page_of(model), model.name),
             "panels": experiments_panels(model),
         }

@@ -74,7 +74,7 @@ def summary(version: ModelVersion, note: str) -> Facts:
             ("Estimator", version.estimator),
             ("Served by", engine),
             *([("Threshold", threshold_said(version))] if version.output_schema.get("threshold") else []),
-            ("In this stage since", ago(version.stage_changed_at)),
+            ("In this stage since", ago(version.stage_changed_at or version.created_at)),
             ("Made", ago(version.created_at)),
             ("By", version.actor),
         ],
@@ -130,7 +130,7 @@ def gates_table(version: ModelVersion) -> Table:
     passed = {True: badge("passed", "success"), False: badge("failed", "danger")}
     rows = [(passed[r.passed], spaced(r.gate), r.observed, r.threshold) for r in results]
     note = f"For {results[0].target_stage}, {results[0].created_at:%Y-%m-%d %H:%M} UTC." if results else ""
-    empty = f"Not evaluated yet. Use Evaluate gates, or: manage.py gates {version}"
+    empty = f"Not evaluated yet. Next: More, Evaluate gates; or manage.py gates {version}"
     return Table(title="Gates", note=note, headers=("", "Gate", "Observed", "Threshold"), rows=rows, empty=empty)
 
 

@@ -67,7 +67,7 @@ class PromotionRequestAdmin(ReadOnlyAdmin):
         """Show what was asked, why, what the gates said and who approved."""
         pairs = [
             ("State", badge(obj.state, STATE_KINDS.get(obj.state, ""))),
-            *([("Next", following)] if (following := of_a_request(obj)) else []),
+            ("Why", obj.reason),
             ("Version", link(obj.version)),
             ("To", stage_badge(obj.target_stage)),
             *([("Canary percent", f"{obj.percent} %")] if obj.percent else []),
@@ -85,7 +85,7 @@ class PromotionRequestAdmin(ReadOnlyAdmin):
         ]
         refusal = (Code(title="Refusal", text=pretty(obj.refusal), wide=True),) if obj.refusal else ()
         return (
-            Facts(title="Promotion request", note=obj.reason, wide=True, pairs=pairs),
+            Facts(title=str(obj), note=of_a_request(obj), wide=True, pairs=pairs),
             *refusal,
             *waivers_tables(obj.waivers.all()),
             gates_table(obj.version),
