@@ -8,7 +8,10 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as StockGroupAdmin
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -19,7 +22,6 @@ from features.ground.console import ReadOnlyAdmin, ago, link
 from features.ground.panels import Facts, Panel
 from features.ground.unfold import (
     AdminPasswordChangeForm,
-    ModelAdmin,
     RangeDateTimeFilter,
     TabularInline,
     UnfoldAdminSelectWidget,
@@ -27,6 +29,7 @@ from features.ground.unfold import (
     UserChangeForm,
     UserCreationForm,
 )
+from mlsite.console.stock import StockPage
 
 DRESSED = (
     User,
@@ -46,7 +49,7 @@ for model in DRESSED:
 
 
 @admin.register(User)
-class UserAdmin(StockUserAdmin, ModelAdmin):
+class UserAdmin(StockUserAdmin, StockPage):
     """People and service accounts."""
 
     form = UserChangeForm
@@ -54,11 +57,32 @@ class UserAdmin(StockUserAdmin, ModelAdmin):
     change_password_form = AdminPasswordChangeForm
     list_filter = ("groups", "is_staff", "is_active")
     list_filter_submit = True
+    readonly_fields = ("last_login", "date_joined")
+    helps = {
+        "first_name": "May be left empty.",
+        "last_name": "May be left empty.",
+        "email": "Where a colleague reaches this person; nothing is sent there.",
+        "is_staff": "May sign in to the console; what they may do there is said by their groups.",
+        "is_superuser": "May do everything, users and schedules too. Few people need it: prefer the group admin.",
+        "groups": "Their roles: readonly sees, user predicts, promoter asks, approver approves, admin configures.",
+        "user_permissions": "Rights beyond those of their groups; best left empty.",
+    }
+
+    @method_decorator(sensitive_post_parameters())
+    def user_change_password(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Set a password and say so in the audit, both or neither."""
+        with transaction.atomic():
+            return super().user_change_password(*args, **kwargs)
 
 
 @admin.register(Group)
-class GroupAdmin(StockGroupAdmin, ModelAdmin):
+class GroupAdmin(StockGroupAdmin, StockPage):
     """Roles."""
+
+    helps = {
+        "name": "The names admin, promoter, approver, user and readonly are the roles; others only hold rights.",
+        "permissions": "What members may do beyond reading; a role's own rights come back with each migration.",
+    }
 
 
 class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
@@ -75,7 +99,7 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
+class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, StockPage):
     """Schedules."""
 
     form = PeriodicTaskForm
@@ -83,6 +107,12 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
     change_form_template = None
     list_filter_submit = True
     date_hierarchy = None
+    helps = {
+        "regtask": "Choose pipeline.start_run to start a run; the others are the product's own chores.",
+        "task": "Only where the list above lacks it.",
+        "kwargs": 'Of pipeline.start_run, which run and with what: {"kind": "drift", "params": {"model": "NAME"}}. '
+        "Kinds and params are those of POST /api/v1/runs.",
+    }
 
 
 class PeriodicTaskInline(TabularInline):
@@ -100,28 +130,28 @@ class PeriodicTaskInline(TabularInline):
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
+class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, StockPage):
     """Timings by the calendar."""
 
     inlines = (PeriodicTaskInline,)
 
 
 @admin.register(ClockedSchedule)
-class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, ModelAdmin):
+class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, StockPage):
     """Timings at one moment."""
 
     inlines = (PeriodicTaskInline,)
 
 
 @admin.register(IntervalSchedule, SolarSchedule)
-class TimingAdmin(ModelAdmin):
+class TimingAdmin(StockPage):
     """Timings by an interval or the sun."""
 
     inlines = (PeriodicTaskInline,)
 
 
 @admin.register(OutstandingToken)
-class OutstandingTokenAdmin(tokens.OutstandingTokenAdmin, ModelAdmin):
+class OutstandingTokenAdmin(tokens.OutstandingTokenAdmin, StockPage):
     """Refresh tokens in use; never shown whole."""
 
     exclude = ("token",)
@@ -133,15 +163,17 @@ class OutstandingTokenAdmin(tokens.OutstandingTokenAdmin, ModelAdmin):
 
 
 @admin.register(BlacklistedToken)
-class BlacklistedTokenAdmin(tokens.BlacklistedTokenAdmin, ModelAdmin):
+class BlacklistedTokenAdmin(tokens.BlacklistedTokenAdmin, StockPage):
     """Refresh tokens that were revoked."""
+
+    helps = {"token": "It can't be exchanged for an access token any more, from now on."}
 
 
 @admin.register(TOTPDevice)
-class SecondFactorAdmin(ReadOnlyAdmin):
+class SecondFactorAdmin(StockPage, ReadOnlyAdmin):
     """Second factors; who has lost theirs is helped by deleting it. The key is never shown."""
 
-    next_command = "manage.py serve    # then, in the console: your name, Second factor"
+    next_page = ("Set up your own", "console-second-factor")
     list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
     list_filter = ("confirmed", ("created_at", RangeDateTimeFilter))
     search_fields = ("user__username",)

@@ -23,6 +23,7 @@ from mlsite.health import (
     run_check,
 )
 from mlsite.serving import pending_migrations
+from models_store.actions.clear_artefacts import left_artefacts
 from models_store.adapters.keys import sign, trusted_keys, verify
 from models_store.errors import NoSigningKeyError
 from pipeline.adapters.clock import database_now
@@ -75,6 +76,16 @@ def check_all_tables() -> str:
         listed = "; ".join(str(fault) for fault in found.faults[:5])
         raise CheckFailedError(f"{len(found.faults)} do not fit what is recorded ({listed}): run `doctor --mend`")
     return f"{found.tables} fit what is recorded" + (f", {len(found.busy)} being written" if found.busy else "")
+
+
+def check_artefacts() -> str:
+    """Look for folders of registrations that died before their version was there."""
+    if left := left_artefacts():
+        size = sum(found.bytes for found in left)
+        raise CheckFailedError(
+            f"{len(left)} that no version names, {size:,} bytes, first {left[0].name[:16]}: run `doctor --mend`"
+        )
+    return "each is a version's, or younger than a day"
 
 
 def check_keys() -> str:
@@ -130,6 +141,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "storage": check_space,
     "spool": check_spool,
     "tables": check_all_tables,
+    "artefacts": check_artefacts,
     "keys": check_keys,
     "estimators": check_estimators,
     "clock": check_clock,

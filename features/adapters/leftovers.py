@@ -1,7 +1,7 @@
-"""Files that an ingestion or an upload left behind when its process died."""
+"""Files that an ingestion, an upload or a registration left behind when its process died."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from features.ground.paths import var_path
 PLACES = {"staging": "staging", "upload": "uploads"}
 
 
-def left_files(before: datetime) -> Iterator[tuple[str, Path, int]]:
+def left_files(before: datetime, places: Mapping[str, str] = PLACES) -> Iterator[tuple[str, Path, int]]:
     """Yield what lies in the places of work and has not been touched since: its kind, its path, its bytes."""
-    for kind, folder in PLACES.items():
+    for kind, folder in places.items():
         root = var_path(folder, "x").parent
         for path in sorted(root.iterdir()):
             files = [path, *path.rglob("*")] if path.is_dir() and not path.is_symlink() else [path]

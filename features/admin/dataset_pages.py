@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.html import format_html
+
 from features.adapters.quarantine import open_quarantine
 from features.admin.contracts import contract_table, history_table, report_table, rules_table
 from features.admin.lineage import dataset_lineage
@@ -10,7 +12,7 @@ from features.admin.panels import SHOWN, snapshots_table, views_table
 from features.admin.profiles import profile_panels
 from features.admin.quarantine import address_of, reasons_table
 from features.admin.version_pages import versions_table
-from features.ground.console import ago, number
+from features.ground.console import ago, anchor, number
 from features.ground.panels import Code, Facts, Figures, Panel
 from features.ground.unfold import badge
 from features.models import Dataset, DatasetVersion, FeatureSnapshot
@@ -92,22 +94,24 @@ def allowed_text(policy: Any) -> str:
 
 
 def next_step(obj: Dataset, versions: Sequence[DatasetVersion], contract: Any) -> Code:
-    """Return the command that comes next."""
+    """Return what comes next, and its command."""
     name = obj.name
+    why: Any
     if not versions:
-        why, text = "There are no rows yet.", f"manage.py ingest {name} FILE"
+        why, text = "There are no rows yet: Upload data, or so:", f"manage.py ingest {name} FILE"
     elif contract is not None and contract.state == "proposed":
         why = "The contract was inferred from the first rows: read it below, then approve it here or so:"
         text = f'manage.py schema {name} --approve --reason "WHY"'
     elif open_quarantine(obj):
-        why = "Refused rows wait: mend them in an export, and bring them back."
+        browse = anchor(address_of(obj), "Browse them")
+        why = format_html("Refused rows wait. {}, mend them in an export, and bring them back; or so:", browse)
         text = f"manage.py quarantine {name} --export refused.csv\nmanage.py quarantine {name} --fix refused.csv"
     elif not obj.views.exists():
         why, text = (
-            "Declare what is computed from the rows, or freeze them as they are.",
+            "Train a model on the rows as they are, at the top; or first declare what is computed from them:",
             (f"manage.py features apply VIEW.yaml\nmanage.py snapshot NAME --dataset {name}"),
         )
     else:
-        why = "Freeze the rows with the features of its views, and train on them."
+        why = "Train a model, at the top, names the views whose features it takes. To keep the rows first:"
         text = f"manage.py snapshot NAME --dataset {name} --view VIEW\nmanage.py train MODEL --snapshot ID"
     return Code(title="Next", note=why, text=text)

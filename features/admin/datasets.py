@@ -20,7 +20,7 @@ from features.admin.dataset_pages import CONTRACT_KINDS, dataset_panels
 from features.admin.filters import ContractFilter, QuarantineFilter
 from features.admin.quarantine import EXPORTS, exported, may_export, quarantine_panel, wanted, whole
 from features.core.contract_edits import Change
-from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, is_admin, number, page_of
+from features.ground.console import UPLOAD_PAGE, ReadOnlyAdmin, actor_of, ago, answer, is_admin, number, page_of
 from features.ground.errors import bounded
 from features.ground.panels import Panel
 from features.ground.unfold import (
@@ -47,6 +47,7 @@ class DatasetAdmin(ReadOnlyAdmin):
     """Datasets."""
 
     next_command = "manage.py ingest DATASET FILE"
+    next_page = UPLOAD_PAGE
     list_display = ("name", "newest", "rows_now", "freshness", "in_quarantine", "contract", "target_column", "made")
     list_filter = (ContractFilter, QuarantineFilter, ("created_at", RangeDateTimeFilter))
     search_fields = ("name", "description", "target_column", "timestamp_column")

@@ -73,7 +73,8 @@ def _grid(versions: Sequence[DatasetVersion], changes: Sequence[ProfileChange], 
         for at, first in enumerate(range(0, total, COLUMNS))
     ]
     rows = number(newest.rows_valid)
-    note = f"{rows} rows of version {newest.number}; lines go over the last {len(versions)} versions."
+    lines = f"; lines go over the last {len(versions)} versions" if len(versions) > 1 else ""
+    note = f"{rows} rows of version {newest.number}{lines}."
     return Profiles(title="Profile", note=note, wide=True, cards=cards, pages=pages if len(pages) > 1 else ())
 
 

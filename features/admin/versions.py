@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from features.admin.version_pages import version_panels
-from features.ground.console import ReadOnlyAdmin, ago
+from features.ground.console import UPLOAD_PAGE, ReadOnlyAdmin, ago
 from features.ground.panels import Panel
 from features.ground.unfold import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter, display
 from features.models import DatasetVersion
@@ -18,6 +18,7 @@ class DatasetVersionAdmin(ReadOnlyAdmin):
     """Dataset versions."""
 
     next_command = "manage.py ingest DATASET FILE"
+    next_page = UPLOAD_PAGE
     list_display = (
         "__str__", "mode", "rows_valid", "rows_rejected", "rows_total", "last_event_at", "source", "actor", "made",
     )  # fmt: skip

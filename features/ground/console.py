@@ -22,6 +22,8 @@ from features.ground.roles import ADMIN, READERS
 from features.ground.unfold import ModelAdmin
 
 MINUTE = timedelta(minutes=1)
+UPLOAD_PAGE = ("Upload data", "admin:pipeline_run_upload")
+TRAIN_PAGE = ("Open a dataset, then Train a model", "admin:features_dataset_changelist")
 SHORT = 32
 
 
@@ -47,6 +49,11 @@ def anchor(address: str, text: str) -> SafeString:
     return format_html('<a class="c-link{}" href="{}">{}</a>', kept, address, text)
 
 
+def line(text: object) -> SafeString:
+    """Return a text that is not broken over lines."""
+    return format_html('<span class="c-line">{}</span>', text)
+
+
 def mono(text: object, limit: int = 0) -> SafeString:
     """Return a digest, id or path in a fixed-width face, cut at `limit` with the whole in its title."""
     whole = str(text)
@@ -58,7 +65,8 @@ def ago(at: Any) -> SafeString | str:
     if at is None:
         return "–"
     now = timezone.now()
-    words = "just now" if abs(now - at) < MINUTE else f"{timesince(at, now, depth=1)} ago"
+    distance = timesince(min(at, now), max(at, now), depth=1)
+    words = "just now" if abs(now - at) < MINUTE else f"{distance} ago" if at < now else f"in {distance}"
     return format_html('<time title="{}">{}</time>', at.strftime("%Y-%m-%d %H:%M:%S UTC"), words)
 
 
@@ -106,10 +114,18 @@ def is_admin(request: HttpRequest) -> bool:
     return ADMIN in held_roles(request)
 
 
+class Caution(str):
+    """What was done, with something in it to heed."""
+
+    __slots__ = ()
+
+
 def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpResponse:
     """Run an action, say on the next page how it went, and go there."""
     try:
-        messages.success(request, work())
+        said = work()
+        tell = messages.warning if isinstance(said, Caution) else messages.success
+        tell(request, str(said))
     except DomainError as error:
         messages.error(request, error.message)
     if request.headers.get("HX-Request"):
@@ -118,24 +134,29 @@ def answer(request: HttpRequest, address: str, work: Callable[[], str]) -> HttpR
 
 
 MakePanels = Callable[[Any], Sequence[Panel]]
-_added: dict[str, list[MakePanels]] = {}
+_added: dict[str, list[tuple[MakePanels, str]]] = {}
 
 
-def add_panels(label: str, make: MakePanels) -> None:
-    """Have an upper floor's panels shown on a lower floor's page, e.g. of `models_store.modelversion`."""
-    _added.setdefault(label, []).append(make)
+def add_panels(label: str, make: MakePanels, *, after: str = "") -> None:
+    """Have an upper floor's panels shown on a lower floor's page, e.g. of `models_store.modelversion`.
+
+    They stand after the panel of that title; at the end where there is none.
+    """
+    _added.setdefault(label, []).append((make, after))
 
 
 class ReadOnlyAdmin(ModelAdmin):
     """Shows a table; what may be changed is changed by an action's own dialog."""
 
     actions: Sequence[Any] | None = None
-    actions_detail: Sequence[str] = ()
+    # Names of actions, and menus of those that are rarely needed.
+    actions_detail: Sequence[Any] = ()
     list_per_page = 25
     list_filter_submit = True
     change_form_template = "console/object.html"
-    # What to run where the table is still empty.
+    # What to run where the table is still empty, and what to do without a shell: words, and the page they lead to.
     next_command = ""
+    next_page: tuple[str, str] = ("", "")
 
     def panels(self, obj: Any, request: HttpRequest) -> Sequence[Panel]:
         """Return the panels of one object's page, what matters first at the top."""
@@ -183,7 +204,12 @@ class ReadOnlyAdmin(ModelAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Add the panels."""
         obj = kwargs.get("obj")
-        added = _added.get(self.opts.label_lower, ())
-        more = [panel for make in added for panel in make(obj)] if obj is not None else []
-        context["panels"] = [*self.panels(obj, request), *more] if obj is not None else ()
+        context["panels"] = self._all_panels(obj, request) if obj is not None else ()
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _all_panels(self, obj: Any, request: HttpRequest) -> list[Panel]:
+        panels = list(self.panels(obj, request))
+        for make, after in _added.get(self.opts.label_lower, ()):
+            place = next((at for at, panel in enumerate(panels, 1) if panel.title == after), len(panels))
+            panels[place:place] = make(obj)
+        return panels

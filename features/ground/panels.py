@@ -12,6 +12,7 @@ COLOURS = (
     "var(--color-blue-500)",
 )
 GREY = "#9ca3af"
+MOST_UNFOLDED = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +43,18 @@ class Figures(Panel):
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Panel):
-    """Rows of cells; a cell may hold safe HTML. `empty` is said where there are no rows."""
+    """Rows of cells; a cell may hold safe HTML. `empty` is said where there are no rows; many can be folded away."""
 
     template: ClassVar[str] = "console/table.html"
     headers: Sequence[str]
     rows: Sequence[Sequence[Any]]
     empty: str = "Nothing yet."
+    foldable: bool = False
+
+    @property
+    def is_folded(self) -> bool:
+        """Tell whether the rows are shown when they are asked for."""
+        return self.foldable and len(self.rows) > MOST_UNFOLDED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Everything the console takes from Unfold passes through here, so that leaving it stays cheap."""
 
+from typing import Any
+
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
@@ -52,6 +54,7 @@ __all__ = [
     "action",
     "badge",
     "display",
+    "rarer",
 ]
 
 
@@ -69,6 +72,11 @@ class ModelAdmin(UnfoldModelAdmin):
     """A table of the console; above its list stand the count, the exports and the reader's own filters."""
 
     list_before_template = "console/list_tools.html"
+
+
+def rarer(*names: str) -> dict[str, Any]:
+    """Return a menu of actions that a page's head has no room for."""
+    return {"title": "More", "items": list(names)}
 
 
 def badge(text: str, kind: str = "") -> SafeString:

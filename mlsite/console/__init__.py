@@ -22,7 +22,7 @@ def environment(request: HttpRequest) -> list[str]:
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the dashboard's context."""
-    return {**context, "title": "Dashboard", "hint": first_steps(), "panels": dashboard_panels()}
+    return {**context, "title": "Dashboard", "hint": first_steps(request), "panels": dashboard_panels()}
 
 
 def stylesheet(request: HttpRequest) -> str:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from features.ground.console import ago, link, list_of, number, page_of
+from features.ground.console import TRAIN_PAGE, UPLOAD_PAGE, ago, is_admin, line, link, list_of, number, page_of
 from features.ground.panels import Chart, Figures, Panel, Table
 from features.ground.unfold import badge
 from mlsite.console import traffic
@@ -15,7 +17,7 @@ from models_store.admin.panels import stage_badge
 from models_store.models import AuditEntry, ModelVersion, PromotionRequest, RegisteredModel
 from pipeline.admin.drift import verdict
 from pipeline.admin.products import SEVERITY_KINDS
-from pipeline.admin.run_panels import STATE_KINDS, duration
+from pipeline.admin.run_panels import STATE_KINDS, UNDER_WAY, duration
 from pipeline.models import Alert, DriftReport, Run
 
 REQUESTS = "models_store_promotionrequest"
@@ -23,13 +25,15 @@ SERVING = ("production", "canary", "shadow")
 RECENT = 8
 
 
-def first_steps() -> dict[str, str] | None:
-    """Return what to do next where there is no model yet."""
+def first_steps(request: HttpRequest) -> dict[str, Any] | None:
+    """Return what to do next where there is no model yet, and the pages to do it on, for who may."""
     if RegisteredModel.objects.exists():
         return None
+    pages = (UPLOAD_PAGE, TRAIN_PAGE) if is_admin(request) else ()
     return {
         "title": "No model yet",
-        "text": "Fill the site with a working example on real flights, or start with data of your own:",
+        "steps": [(name, reverse(page)) for name, page in pages],
+        "text": "Or in a shell: fill the site with a working example on real flights, or take in data of your own.",
         "commands": "make run                                    # the example, then this site\n"
         ".venv/bin/python manage.py demo             # the example alone\n"
         ".venv/bin/python manage.py ingest DATASET FILE",
@@ -170,14 +174,15 @@ def runs_table() -> Table:
     recent = [run for run in runs[:RECENT] if run not in failing]
     rows = [run_row(run) for run in [*failing, *recent]]
     headers = ("Run", "State", "Step or error", "Took", "Asked")
-    empty = "No run yet. Next: manage.py train, or manage.py demo"
+    empty = "No run yet. Next: Train a model, on the page of a dataset."
     return Table(title="Runs", headers=headers, rows=rows, empty=empty, wide=True)
 
 
 def run_row(run: Run) -> Sequence[Any]:
     """Return a run's row."""
     state = badge(run.state, STATE_KINDS.get(run.state, ""))
-    return (link(run), state, run.error_code or run.step or "–", duration(run), ago(run.enqueued_at))
+    said = run.error_code or (run.step if run.state in UNDER_WAY else "") or "–"
+    return (link(run), state, said, duration(run), ago(run.enqueued_at))
 
 
 def alerts_table() -> Table:
@@ -193,7 +198,8 @@ def drift_table() -> Table:
     reports = DriftReport.objects.select_related("model_version__model")[:RECENT]
     rows = [(link(r, str(r.model_version)), verdict(r), f"{r.drift_share:.0%}", ago(r.created_at)) for r in reports]
     headers = ("Model version", "Verdict", "Columns drifted", "Made")
-    return Table(title="Drift reports", headers=headers, rows=rows, empty="No report yet. Next: manage.py drift MODEL")
+    empty = "No report yet. Next: More, Run drift report, on the page of a model version."
+    return Table(title="Drift reports", headers=headers, rows=rows, empty=empty)
 
 
 def waiting_table() -> Table:
@@ -210,7 +216,7 @@ def waiting_table() -> Table:
 def audit_table(now: datetime) -> Table:
     """Return what was changed in the last 24 hours, refused deeds too."""
     entries = AuditEntry.objects.filter(at__gte=now - timedelta(hours=traffic.HOURS)).order_by("-id")
-    rows = [(ago(e.at), e.actor, link(e, e.action), e.object_id, e.reason or "–") for e in entries[:RECENT]]
+    rows = [(ago(e.at), e.actor, link(e, e.action), line(e.object_id), e.reason or "–") for e in entries[:RECENT]]
     total = entries.count()
     note = f"The newest {RECENT} of {total}; the audit trail has them all." if total > RECENT else ""
     headers = ("When", "Who", "What", "Object", "Why")

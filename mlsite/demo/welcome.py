@@ -74,7 +74,7 @@ def welcome(base: str) -> str:
 
 def _sign_in() -> str:
     password = dev_secret(settings.VAR_DIR, "admin_password", PASSWORD_BYTES)
-    ensure_admin(ADMIN, password)
+    ensure_admin(ADMIN, password, actor="system")
     if User.objects.get(username=ADMIN).check_password(password):
         return f"user {ADMIN}, password {password}"
     return f"user {ADMIN}, with the password it was given"

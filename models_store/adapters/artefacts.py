@@ -27,6 +27,7 @@ from models_store.errors import (
 )
 
 MEGABYTE = 1024 * 1024
+HALF_WRITTEN = ".new-"
 
 
 class _Named(Protocol):
@@ -126,7 +127,7 @@ def _folder(digest: str) -> Path:
 
 
 def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=HALF_WRITTEN))
     try:
         for name, content in contents.items():
             with (temporary / name).open("wb") as file:
@@ -138,7 +139,9 @@ def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST) and _holds(folder, contents):
-            return  # the same bytes, written before
+            # The same bytes, written before: whoever clears away what is old and unnamed sees that it is wanted again.
+            os.utime(folder)
+            return
         raise
     fsync_folder(folder.parent)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from features.ground.console import ago, link, mono, number
+from features.ground.console import SHORT, ago, link, mono, number
 from features.ground.panels import Panel, Table
 from features.ground.unfold import badge
 from models_store.admin.pages import flattened
@@ -45,14 +45,23 @@ def comparison_panels(pair: Pair) -> list[Panel]:
         *slices(pair),
         *importance(pair),
         schema(pair),
-        parameters(pair),
+        *parameters(pair),
         provenance(pair),
     ]
 
 
-def table(title: str, pair: Pair, rows: Iterable[Sequence[Any]], *, note: str = "", more: Sequence[str] = ()) -> Table:
+def table(
+    title: str,
+    pair: Pair,
+    rows: Iterable[Sequence[Any]],
+    *,
+    note: str = "",
+    more: Sequence[str] = (),
+    foldable: bool = False,
+) -> Table:
     """Return a table with a column for each of two versions."""
-    return Table(title=title, note=note, wide=True, headers=("", *map(str, pair), *more), rows=list(rows))
+    headers = ("", *map(str, pair), *more)
+    return Table(title=title, note=note, wide=True, headers=headers, rows=list(rows), foldable=foldable, empty="None.")
 
 
 def of_each(pair: Pair, what: Callable[[ModelVersion], Any]) -> tuple[Any, Any]:
@@ -188,16 +197,23 @@ def described(column: Mapping[str, Any] | None) -> str:
     return ", ".join([*said, *(f"{key} {plain(value)}" for key, value in limits.items())])
 
 
-def parameters(pair: Pair) -> Table:
-    """Return the parameters both were trained with, those that differ first."""
+def parameters(pair: Pair) -> list[Table]:
+    """Return the parameters in which they differ, and those that are the same."""
     given = of_each(pair, lambda v: dict(flattened(v.params)))
     names = dict.fromkeys(name for part in given for name in part)
     told = {name: tuple(plain(part[name]) if name in part else NOTHING for part in given) for name in names}
-    rows = [
-        (mono(name), *told[name], mark(told[name]))
-        for name in sorted(told, key=lambda name: told[name][0] == told[name][1])
+    rows = {name: (mono(name), *(cut(value) for value in both)) for name, both in told.items()}
+    differ = [name for name, both in told.items() if both[0] != both[1]]
+    same = [rows[name] for name in told if name not in differ]
+    return [
+        table("Parameters in which they differ", pair, [rows[name] for name in differ]),
+        table("Parameters that are the same", pair, same, foldable=True),
     ]
-    return table("Parameters", pair, rows, more=("",))
+
+
+def cut(text: str) -> Any:
+    """Return a value, of a long one its beginning."""
+    return mono(text, SHORT) if len(text) > SHORT else text
 
 
 def provenance(pair: Pair) -> Table:

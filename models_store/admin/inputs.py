@@ -15,7 +15,7 @@ def inputs_table(version: ModelVersion) -> Table:
     means = version.metrics.get("features") or {}
     rows = [input_row(column, means.get(column["name"])) for column in version.input_schema]
     headers = ("Column", "Type", "Missing", "Allowed", "Mean")
-    return Table(title="Inputs, in order", headers=headers, rows=rows, wide=True)
+    return Table(title="Inputs, in order", headers=headers, rows=rows, wide=True, foldable=True)
 
 
 def input_row(column: dict[str, Any], mean: Any) -> Sequence[Any]:

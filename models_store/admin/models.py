@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from features.ground.console import ReadOnlyAdmin, actor_of, answer, is_admin, link, page_of
+from features.ground.console import TRAIN_PAGE, ReadOnlyAdmin, actor_of, answer, is_admin, link, page_of
 from features.ground.panels import Panel
-from features.ground.unfold import ActionDialog, ActionVariant, ChoicesDropdownFilter, action, display
+from features.ground.unfold import ActionDialog, ActionVariant, ChoicesDropdownFilter, action, display, rarer
 from models_store.actions.change_policy import change_policy
 from models_store.actions.drill_rollback import drill_rollback
 from models_store.actions.edit_card import edit_card
@@ -31,10 +31,11 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
     """Registered models, and the way back."""
 
     next_command = "manage.py train MODEL --dataset DATASET"
+    next_page = TRAIN_PAGE
     list_display = ("name", "production", "task", "primary_metric", "owner", "generation", "canary_percent")
     list_filter = (("task", ChoicesDropdownFilter),)
     search_fields = ("name", "purpose", "owner")
-    actions_detail: Sequence[str] = ("roll_back", "change_policy", "write_card", "drill")
+    actions_detail: Sequence[Any] = ("roll_back", "write_card", rarer("change_policy", "drill"))
 
     @display(description="Production")
     def production(self, obj: RegisteredModel) -> Any:
@@ -57,7 +58,7 @@ class RegisteredModelAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{model.name}: experiments",
+            "title": f"Experiments of {model.name}",
             "back": (page_of(model), model.name),
             "panels": experiments_panels(model),
         }

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from features.admin.lineage import snapshot_lineage
-from features.ground.console import ago, anchor, link, list_of, mono, number
+from features.ground.console import ago, anchor, line, link, list_of, mono, number
 from features.ground.panels import Facts, Panel, Table
 from features.ground.unfold import badge
 from models_store.adapters.artefacts import read_artefact
@@ -16,6 +16,7 @@ from models_store.admin.card import card_facts
 from models_store.admin.drawings import measured_panels
 from models_store.admin.experiments import experiments_page
 from models_store.admin.inputs import inputs_table, sample_request
+from models_store.admin.next_steps import of_a_version
 from models_store.admin.panels import (
     gates_table,
     metric,
@@ -38,7 +39,7 @@ def version_panels(version: ModelVersion, site: str) -> list[Panel]:
     state, sample = checked_artefact(version)
     drawn = measured_panels(version)
     return [
-        summary(version),
+        summary(version, of_a_version(version)),
         metrics_table(version),
         gates_table(version),
         *waivers_tables(Waiver.objects.filter(request__version=version).select_related("request__version__model")),
@@ -76,7 +77,7 @@ def model_panels(model: RegisteredModel) -> list[Panel]:
         Facts(title="Serving", note=model.purpose, wide=True, pairs=pairs),
         versions_table(model, versions),
         policy_table(model),
-        audit_table(names),
+        audit_table(names, wide=True),
     ]
 
 
@@ -109,8 +110,15 @@ def comparison_page(first: ModelVersion, second: ModelVersion) -> str:
 
 def policy_table(model: RegisteredModel) -> Table:
     """Return the promotion policy as stored."""
-    rows = [(spaced(name), plain(value)) for name, value in flattened(model.policy)]
+    rules = {name: value for name, value in model.policy.items() if value not in ({}, [], None)}
+    rows = [(rule_said(name), spaced(plain(value))) for name, value in flattened(rules)]
     return Table(title="Policy", headers=("Rule", "Value"), rows=rows, empty="The default gates; no approval needed.")
+
+
+def rule_said(name: str) -> str:
+    """Return the name of a stored rule in words."""
+    part, _, rest = name.partition(".")
+    return spaced({"stages": f"gates before {rest}", "settings": rest.replace(".", ": ")}.get(part, name))
 
 
 def waivers_tables(waivers: Iterable[Waiver]) -> list[Table]:
@@ -128,7 +136,8 @@ def params_table(version: ModelVersion) -> Table:
     # A search has a table of its own.
     kept = {name: value for name, value in version.params.items() if name != "search"}
     rows = [(mono(name), plain(value)) for name, value in flattened(kept)]
-    return Table(title="Parameters", headers=("Name", "Value"), rows=rows, empty="None recorded.", wide=True)
+    headers, empty = ("Name", "Value"), "None recorded."
+    return Table(title="Parameters", headers=headers, rows=rows, empty=empty, wide=True, foldable=True)
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -201,6 +210,6 @@ def checked_artefact(version: ModelVersion) -> tuple[Any, Sequence[Any] | None]:
 def audit_table(names: Sequence[str], wide: bool = False) -> Table:
     """Return the newest entries of the audit trail about these objects."""
     entries = AuditEntry.objects.filter(object_id__in=names).order_by("-id")[:20]
-    rows = [(ago(e.at), e.actor, link(e, e.action), e.object_id, e.reason or "–") for e in entries]
+    rows = [(ago(e.at), e.actor, link(e, e.action), line(e.object_id), e.reason or "–") for e in entries]
     headers = ("When", "Who", "What", "Object", "Why")
     return Table(title="Who did what", headers=headers, rows=rows, wide=wide, empty="Nobody has changed anything yet.")

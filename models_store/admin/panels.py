@@ -9,7 +9,7 @@ from features.ground.errors import bounded
 from features.ground.panels import Facts, Table
 from features.ground.unfold import badge
 from models_store.admin.drawings import interval
-from models_store.models import GateResult, ModelVersion, Stage
+from models_store.models import GateResult, ModelVersion
 
 STAGE_KINDS = {
     "production": "success",
@@ -60,12 +60,13 @@ def held_against(ours: float, theirs: float, name: str) -> str:
     return "better than" if (ours > theirs) == (name in HIGHER_IS_BETTER) else "worse than"
 
 
-def summary(version: ModelVersion) -> Facts:
-    """Return what a person wants to know first about a version."""
+def summary(version: ModelVersion, note: str) -> Facts:
+    """Return what a person wants to know first about a version; the note says what comes next."""
     primary = version.model.primary_metric
     engine = version.engine + (f": {version.engine_reason}" if version.engine_reason else "")
     return Facts(
         title=f"{version}",
+        note=note,
         wide=True,
         pairs=[
             ("Stage", stage_badge(version.stage)),
@@ -73,10 +74,9 @@ def summary(version: ModelVersion) -> Facts:
             ("Estimator", version.estimator),
             ("Served by", engine),
             *([("Threshold", threshold_said(version))] if version.output_schema.get("threshold") else []),
-            ("In this stage since", ago(version.stage_changed_at)),
+            ("In this stage since", ago(version.stage_changed_at or version.created_at)),
             ("Made", ago(version.created_at)),
             ("By", version.actor),
-            *([("To bring it back", "Roll back on its model's page")] if version.stage == Stage.ARCHIVED else []),
         ],
     )
 
@@ -130,7 +130,7 @@ def gates_table(version: ModelVersion) -> Table:
     passed = {True: badge("passed", "success"), False: badge("failed", "danger")}
     rows = [(passed[r.passed], spaced(r.gate), r.observed, r.threshold) for r in results]
     note = f"For {results[0].target_stage}, {results[0].created_at:%Y-%m-%d %H:%M} UTC." if results else ""
-    empty = f"Not evaluated yet. Use Evaluate gates, or: manage.py gates {version}"
+    empty = f"Not evaluated yet. Next: More, Evaluate gates; or manage.py gates {version}"
     return Table(title="Gates", note=note, headers=("", "Gate", "Observed", "Threshold"), rows=rows, empty=empty)
 
 

@@ -1,11 +1,12 @@
 """Approvals, waivers, gate results and the audit trail in the console."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from features.ground.console import ReadOnlyAdmin, ago, link, mono
+from features.ground.console import TRAIN_PAGE, ReadOnlyAdmin, ago, line, link, mono
 from features.ground.panels import Code, Facts, Panel
 from features.ground.unfold import (
     ChoicesDropdownFilter,
@@ -47,6 +48,7 @@ class GateResultAdmin(ReadOnlyAdmin):
     """Gate results."""
 
     next_command = "manage.py gates MODEL@N"
+    next_page = ("Open a model version, then Evaluate gates", "admin:models_store_modelversion_changelist")
     list_display = ("gate", "passed_label", "version", "target_stage", "observed", "threshold", "created_at")
     list_filter = ("passed", ("version__model", RelatedDropdownFilter), ("target_stage", ChoicesDropdownFilter))
     list_select_related = ("version__model",)
@@ -78,11 +80,16 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     """The audit trail."""
 
     next_command = "manage.py train MODEL --dataset DATASET"
-    list_display = ("at", "actor", "action", "object_type", "object_id", "reason")
-    list_display_links = ("at", "action")
+    next_page = TRAIN_PAGE
+    list_display = ("when", "actor", "action", "object_type", "object_id", "reason")
+    list_display_links = ("when", "action")
     list_filter = (("at", RangeDateTimeFilter), "action", "object_type")
     search_fields = ("actor", "action", "object_id", "reason", "request_id")
     date_hierarchy = "at"
+
+    @display(description="At", ordering="at")
+    def when(self, obj: AuditEntry) -> Any:
+        return line(f"{obj.at:%Y-%m-%d %H:%M:%S}")
 
     def panels(self, obj: AuditEntry, request: HttpRequest) -> Sequence[Panel]:
         """Show who did what and why, before and after, and the chain."""

@@ -21,6 +21,7 @@ from features.ground.unfold import (
 from models_store.actions.approve import approve
 from models_store.actions.reject import reject
 from models_store.admin.decisions import ApproveForm, RejectForm
+from models_store.admin.next_steps import given, needed, of_a_request
 from models_store.admin.pages import waivers_tables
 from models_store.admin.panels import gates_table, pretty, stage_badge
 from models_store.admin.versions import WORDS
@@ -42,6 +43,7 @@ class PromotionRequestAdmin(ReadOnlyAdmin):
     """Promotion requests."""
 
     next_command = "manage.py promote MODEL@N --stage production --reason WHY"
+    next_page = ("Open a model version, then Promote", "admin:models_store_modelversion_changelist")
     list_display = ("version", "target_stage", "state_label", "requester", "reason", "made")
     list_filter = (
         ("state", ChoicesDropdownFilter),
@@ -65,9 +67,10 @@ class PromotionRequestAdmin(ReadOnlyAdmin):
         """Show what was asked, why, what the gates said and who approved."""
         pairs = [
             ("State", badge(obj.state, STATE_KINDS.get(obj.state, ""))),
+            ("Why", obj.reason),
             ("Version", link(obj.version)),
             ("To", stage_badge(obj.target_stage)),
-            ("Canary percent", obj.percent),
+            *([("Canary percent", f"{obj.percent} %")] if obj.percent else []),
             ("Asked by", obj.requester),
             ("Asked", ago(obj.created_at)),
             ("Not before", ago(obj.not_before)),
@@ -82,11 +85,17 @@ class PromotionRequestAdmin(ReadOnlyAdmin):
         ]
         refusal = (Code(title="Refusal", text=pretty(obj.refusal), wide=True),) if obj.refusal else ()
         return (
-            Facts(title="Promotion request", note=obj.reason, wide=True, pairs=pairs),
+            Facts(title=str(obj), note=of_a_request(obj), wide=True, pairs=pairs),
             *refusal,
             *waivers_tables(obj.waivers.all()),
             gates_table(obj.version),
-            Table(title="Approvals", headers=("Who", "Word", "Why", "When"), rows=rows, empty="None given."),
+            Table(
+                title="Approvals",
+                note=f"{given(obj)} of {asked} that the policy asks for." if (asked := needed(obj)) else "",
+                headers=("Who", "Word", "Why", "When"),
+                rows=rows,
+                empty="None given.",
+            ),
         )
 
     def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

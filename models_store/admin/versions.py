@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, number, page_of
+from features.ground.console import TRAIN_PAGE, Caution, ReadOnlyAdmin, actor_of, ago, answer, number, page_of
 from features.ground.panels import Panel
 from features.ground.unfold import (
     ActionDialog,
@@ -21,6 +21,7 @@ from features.ground.unfold import (
     RelatedDropdownFilter,
     action,
     display,
+    rarer,
 )
 from models_store.actions.evaluate_gates import evaluate_gates
 from models_store.actions.promote import promote
@@ -53,6 +54,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     """Model versions."""
 
     next_command = "manage.py train MODEL --dataset DATASET"
+    next_page = TRAIN_PAGE
     list_display = ("__str__", "stage_label", "primary", "estimator", "engine", "snapshot", "actor", "made")
     list_filter = (
         ("stage", ChoicesDropdownFilter),
@@ -64,7 +66,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     search_fields = ("model__name", "estimator", "manifest_digest", "actor")
     date_hierarchy = "created_at"
     actions = ("compare_chosen",)
-    actions_detail: Sequence[str] = ("promote", "compare", "evaluate", "change_percent", "retire")
+    actions_detail: Sequence[Any] = ("promote", "change_percent", "compare", rarer("evaluate", "retire"))
 
     @display(description="Stage", label=STAGE_KINDS, ordering="stage")
     def stage_label(self, obj: ModelVersion) -> str:
@@ -106,7 +108,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         pair = compared_pair(self.get_queryset(request), request.GET.get("first", ""), request.GET.get("second", ""))
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{pair[0]} beside {pair[1]}",
+            "title": f"Compare {pair[0]} with {pair[1]}",
             "back": (page_of(pair[0].model), pair[0].model.name),
             "panels": comparison_panels(pair),
         }
@@ -240,7 +242,7 @@ def gates_said(outcomes: Sequence[GateOutcome]) -> str:
     """Return how many gates pass and which don't."""
     failed = [spaced(outcome.gate) for outcome in outcomes if not outcome.passed]
     total = f"{len(outcomes) - len(failed)} of {len(outcomes)} gates pass."
-    return f"{total} Failed: {', '.join(failed)}." if failed else total
+    return Caution(f"{total} Failed: {', '.join(failed)}.") if failed else total
 
 
 def asked(form: MoveForm | PercentForm) -> dict[str, Any]:

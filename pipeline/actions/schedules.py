@@ -9,10 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from features.ground.audit import record_audit, refusals_audited
 from features.ground.canonical import canonical_json
 from pipeline.actions.alerts import raise_alert
 from pipeline.actions.runs_enqueue import enqueue_run, refuse_unknown_kind
-from pipeline.adapters.beat import START_RUN, Schedule, add_task, interval_row, put_task, run_schedules
+from pipeline.adapters.beat import START_RUN, Schedule, add_task, interval_row, put_task, run_schedules, schedule_said
 from pipeline.adapters.clock import database_now
 from pipeline.errors import InvalidScheduleError, PipelineError
 
@@ -53,7 +54,10 @@ def ensure_schedules() -> None:
         add_task(COMPACTION, START_RUN, interval=interval_row(DAY_S), kwargs=kwargs)
 
 
-def set_schedule(name: str, kind: str, params: Mapping[str, Any], *, every_s: int) -> None:
+@refusals_audited("set_schedule", object_type="schedule", of="name")
+def set_schedule(
+    name: str, kind: str, params: Mapping[str, Any], *, every_s: int, actor: str, reason: str = ""
+) -> None:
     """Ask for a run of a kind at every interval, from now on.
 
     Parameters
@@ -66,6 +70,10 @@ def set_schedule(name: str, kind: str, params: Mapping[str, Any], *, every_s: in
         Params of each run.
     every_s : int
         Interval in seconds, at least 1.
+    actor : str
+        Who asks, such as `user:alice`.
+    reason : str
+        Why.
 
     Raises
     ------
@@ -77,10 +85,21 @@ def set_schedule(name: str, kind: str, params: Mapping[str, Any], *, every_s: in
     refuse_unknown_kind(kind)
     if every_s < 1:
         raise InvalidScheduleError(f"every_s must be at least 1 second, got {every_s}", every_s=every_s)
-    kwargs = json.dumps({"kind": kind, "params": json.loads(canonical_json(dict(params)))}, sort_keys=True)
+    asked = {"kind": kind, "params": json.loads(canonical_json(dict(params)))}
     now = database_now()
     with transaction.atomic(durable=True):
+        before = schedule_said(name)
+        kwargs = json.dumps(asked, sort_keys=True)
         put_task(name, START_RUN, interval=interval_row(every_s), crontab=None, kwargs=kwargs, start_time=now)
+        record_audit(
+            actor=actor,
+            action="set_schedule",
+            object_type="schedule",
+            object_id=name,
+            before=before,
+            after={**asked, "every_s": every_s},
+            reason=reason,
+        )
 
 
 def run_due() -> DueResult:

@@ -78,6 +78,12 @@ def put_task(name: str, task: str, **fields: Mapping[str, Any] | Any) -> None:
     row.save()
 
 
+def schedule_said(name: str) -> dict[str, Any]:
+    """Return what a row of the beat says now, for the audit; empty where there is none."""
+    row = PeriodicTask.objects.filter(name=name).first()
+    return {"task": row.task, "when": str(row.scheduler), "kwargs": row.kwargs, "enabled": row.enabled} if row else {}
+
+
 def add_task(name: str, task: str, **fields: Mapping[str, Any] | Any) -> None:
     """Write a row of the beat, unless there is one of this name, whatever it says."""
     if not PeriodicTask.objects.filter(name=name).exists():

@@ -36,6 +36,7 @@ class DriftReportAdmin(ReadOnlyAdmin):
     """Drift reports."""
 
     next_command = "manage.py drift MODEL"
+    next_page = ("Open a model version, then Run drift report", "admin:models_store_modelversion_changelist")
     list_display = ("made", "model_version", "verdict_label", "share", "drifted", "rows_current", "method", "source")
     list_display_links = ("made", "model_version")
     list_filter = (("model_version", RelatedDropdownFilter), "dataset_drift", ("created_at", RangeDateTimeFilter))

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 
 from features.admin.datasets import DatasetAdmin
 from features.ground.console import actor_of, answer, is_admin, list_of, page_of
-from features.ground.unfold import ActionDialog, action
+from features.ground.unfold import ActionDialog, action, rarer
 from features.models import Dataset
 from models_store.admin.versions import ModelVersionAdmin
 from models_store.models import ModelVersion
@@ -43,7 +43,7 @@ def asked(request: HttpRequest, form: AskForm) -> HttpResponse:
 class TrainedVersionAdmin(ModelVersionAdmin):
     """Model versions, and the runs about them."""
 
-    actions_detail = (*ModelVersionAdmin.actions_detail, "retrain", "run_drift")
+    actions_detail = ("promote", "change_percent", "compare", rarer("evaluate", "retrain", "run_drift", "retire"))
 
     def has_jobs_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Tell whether this person may ask for runs, as in the API."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from rest_framework.serializers import ChoiceField
 
 from features.ground.unfold import (
@@ -14,8 +15,10 @@ from features.ground.unfold import (
 )
 from features.models import Dataset
 from models_store.admin.forms import reason_field
+from models_store.admin.panels import spaced
 from models_store.models import ModelVersion
 from pipeline.admin.run_panels import params_table, run_facts_table
+from pipeline.core.training_plan import DEFAULT_ESTIMATOR, ESTIMATORS
 from pipeline.models import Run
 from pipeline.serializers import DriftParams, RunRequest, Strict, TrainParams
 
@@ -24,6 +27,13 @@ def choices(params: type[Strict], name: str) -> list[tuple[str, str]]:
     """Return what the API takes for one of a run's parameters."""
     taken = cast(ChoiceField, params().fields[name]).choices
     return [(value, value) for value in taken]
+
+
+def estimators() -> list[tuple[str, str]]:
+    """Return what a model may be trained with, the project's own too."""
+    own = (pair.partition("=")[0] for pair in settings.CONFIG.training.estimators)
+    named = [(name, spaced(name)) for name in (*ESTIMATORS, *own)]
+    return [("", f"{spaced(DEFAULT_ESTIMATOR)} (the default)"), *named]
 
 
 class AboutForm(BaseDialogForm):
@@ -122,7 +132,7 @@ class RetrainForm(AboutForm):
 class TrainForm(AskForm):
     """Asks to train a model on a dataset."""
 
-    names = ("model", "target", "estimator", "split", "seed", "slices")
+    names = ("model", "target", "views", "estimator", "split", "seed", "slices")
     model = forms.CharField(
         label="Model",
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
@@ -134,11 +144,18 @@ class TrainForm(AskForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="The column to predict; the dataset's own if left empty.",
     )
-    estimator = forms.CharField(
+    views = forms.CharField(
+        label="Feature views",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Whose features are joined, each as known at the row's time; names separated by commas.",
+    )
+    estimator = forms.ChoiceField(
         label="Estimator",
         required=False,
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "placeholder": "hist_gradient_boosting"}),
-        help_text="By its name, such as logistic_regression, random_forest or ridge; docs/training.md lists them.",
+        choices=estimators,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Classes: any but ridge. Numbers: any but logistic regression and linear svm.",
     )
     split = forms.ChoiceField(
         label="Held-out rows",
@@ -168,12 +185,22 @@ class TrainForm(AskForm):
 
     def clean_slices(self) -> list[str]:
         """Return the columns as a list."""
-        return [name for part in self.cleaned_data["slices"].split(",") if (name := part.strip())]
+        return listed(self.cleaned_data["slices"])
+
+    def clean_views(self) -> list[str]:
+        """Return the views as a list."""
+        return listed(self.cleaned_data["views"])
 
     def about(self) -> tuple[str, Any]:
-        """Return which data is used."""
-        said = f"A run trains on the newest version of {self.given()['dataset']}. What it makes is a candidate."
-        return said, None
+        """Return which data is used, and what it would predict."""
+        data = Dataset.objects.filter(pk=self.object_id).first()
+        aim = f" to predict {data.target_column}" if data and data.target_column else ""
+        return f"A run trains on the newest version of {data}{aim}. What it makes is a candidate.", None
+
+
+def listed(text: str) -> list[str]:
+    """Return the names between commas."""
+    return [name for part in text.split(",") if (name := part.strip())]
 
 
 def params_of(version_id: Any) -> dict[str, Any]:

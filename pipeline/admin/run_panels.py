@@ -6,10 +6,13 @@ from typing import Any, ClassVar
 
 from django.urls import reverse
 
-from features.ground.console import ago, link, mono, number
+from features.ground.console import ago, link, mono
 from features.ground.panels import Facts, Panel, Table
 from features.ground.unfold import badge
 from features.models import DatasetVersion
+from models_store.admin.comparison import cut
+from models_store.admin.pages import flattened
+from models_store.admin.panels import plain
 from models_store.models import ModelVersion
 from pipeline.models import Alert, BatchScore, DriftReport, Run
 
@@ -41,11 +44,18 @@ def progress_of(run: Run) -> dict[str, Any]:
         "state": run.state,
         "ended": run.state not in UNDER_WAY,
         "percent": run.progress,
-        "step": run.step or ("waits for a worker" if run.state == Run.State.QUEUED else ""),
+        "step": under_way(run),
         "attempt": run.attempt,
         "heartbeat": f"{beat:%H:%M:%S} UTC" if beat else "–",
         "log": run.log,
     }
+
+
+def under_way(run: Run) -> str:
+    """Return what a run does now; nothing once it has ended."""
+    if run.state not in UNDER_WAY:
+        return ""
+    return run.step or ("waits for a worker" if run.state == Run.State.QUEUED else "")
 
 
 def duration(run: Run) -> str:
@@ -78,13 +88,13 @@ def run_facts_table(obj: Run) -> Facts:
 
 def params_table(params: dict[str, Any]) -> Table:
     """Return what a run was, or will be, given."""
-    said = {name: value for name, value in params.items() if value not in ("", None, [], {})}
-    return Table(title="Parameters", headers=("Name", "Value"), rows=pairs_of(said), empty="None.")
+    return Table(title="Parameters", headers=("Name", "Value"), rows=pairs_of(params), empty="None.", foldable=True)
 
 
 def pairs_of(values: Any) -> list[tuple[Any, Any]]:
-    """Return names and values of a stored JSON object."""
-    return [(mono(name), number(value)) for name, value in values.items()] if isinstance(values, dict) else []
+    """Return names and values of a stored JSON object, those that say something."""
+    given = flattened(values) if isinstance(values, dict) else ()
+    return [(mono(name), cut(plain(value))) for name, value in given if value not in ("", None, [], {})]
 
 
 def made_table(obj: Run) -> Table:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 
-from features.ground.console import ReadOnlyAdmin, actor_of, ago, answer, as_uuid, is_admin, page_of
+from features.ground.console import TRAIN_PAGE, ReadOnlyAdmin, actor_of, ago, answer, as_uuid, is_admin, page_of
 from features.ground.panels import Code, Panel, Table
 from features.ground.unfold import (
     ActionDialog,
@@ -45,6 +45,7 @@ class RunAdmin(ReadOnlyAdmin):
     """Runs."""
 
     next_command = "manage.py train MODEL --dataset DATASET"
+    next_page = TRAIN_PAGE
     list_display = ("__str__", "state_badge", "percent", "step", "error_code", "attempt", "actor", "enqueued", "took")
     list_filter = (
         ("state", ChoicesDropdownFilter),
@@ -102,13 +103,17 @@ class RunAdmin(ReadOnlyAdmin):
     def panels(self, obj: Run, request: HttpRequest) -> Sequence[Panel]:
         """Show how far it is or why it failed, then what it was given and made."""
         error = (Code(title="Error", note=obj.error_code, text=obj.error, wide=True),) if obj.error_code else ()
+        made, ended = made_table(obj), obj.state not in UNDER_WAY
+        result = pairs_of(obj.result)
         return (
             progress_panel(obj),
             *error,
+            # What somebody waited for comes first.
+            *([made] if made.rows else []),
             run_facts_table(obj),
             params_table(obj.params),
-            Table(title="Result", headers=("Name", "Value"), rows=pairs_of(obj.result), empty="None yet."),
-            made_table(obj),
+            Table(title="Result", headers=("Name", "Value"), rows=result, empty="None yet.", foldable=True),
+            *([made] if ended and not made.rows else []),
         )
 
     def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

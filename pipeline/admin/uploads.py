@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.forms import BoundField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -21,6 +22,7 @@ from pipeline.serializers import FIX, UploadOptions
 
 ACCEPTED = ".csv,.txt,.tsv,.parquet,.pq,.jsonl,.ndjson,.gz,.zst,.zip"
 LISTS = ("entity", "ignore", "key")
+USUAL = ("file", "dataset", "target", "timestamp", "entity")
 MODES = (
     ("", "they stay"),
     ("replace", "all are replaced"),
@@ -68,11 +70,19 @@ class UploadForm(forms.Form):
     encoding = text("Encoding", "Such as latin-1; by default UTF-8.")
     timezone = text("Zone of times that name none", "Such as America/New_York; without it they are refused.")
     max_rejected = text("Faulty rows allowed", "A share from 0 to 1; by default the dataset's.")
-    target = text("Target column", "Of a new dataset, as are the columns below.")
+    target = text("Target column", "The column to predict; of a new dataset, as are the columns beside it.")
     timestamp = text("Time of an event", "The column that says when a row happened.")
     known_at = text("Time it became known", "The column that says when a row could be known, where that is later.")
     entity = text("Entity columns", "Separated by commas.")
     ignore = text("Columns to ignore", "Separated by commas.")
+
+    def usual(self) -> list[BoundField]:
+        """Return the inputs that most uploads need."""
+        return [self[name] for name in USUAL]
+
+    def rarer(self) -> list[BoundField]:
+        """Return the other inputs."""
+        return [field for field in self if field.name not in USUAL]
 
     def options(self) -> QueryDict:
         """Return what was filled in, as the API takes it."""

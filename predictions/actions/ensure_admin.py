@@ -3,8 +3,10 @@
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
+from features.ground.audit import record_audit
 
-def ensure_admin(username: str, password: str) -> bool:
+
+def ensure_admin(username: str, password: str, *, actor: str) -> bool:
     """Make a superuser with the admin role, if no user of that name is there.
 
     Parameters
@@ -13,6 +15,8 @@ def ensure_admin(username: str, password: str) -> bool:
         Name to sign in with.
     password : str
         Used only where the user is made; an existing one keeps theirs.
+    actor : str
+        Who asks, as the audit names people.
 
     Returns
     -------
@@ -24,4 +28,11 @@ def ensure_admin(username: str, password: str) -> bool:
             return False
         user = User.objects.create_superuser(username, password=password)
         user.groups.add(Group.objects.get_or_create(name="admin")[0])
+        record_audit(
+            actor=actor,
+            action="add_user",
+            object_type="user",
+            object_id=username,
+            after={"is_superuser": True, "groups": ["admin"]},
+        )
     return True

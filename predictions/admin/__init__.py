@@ -5,7 +5,7 @@ from predictions.admin.keys import ApiKeyAdmin
 from predictions.admin.log import OutcomeAdmin, PredictionAdmin
 from predictions.admin.serving import canary_panels, loaded_panels
 
-add_panels("models_store.modelversion", canary_panels)
+add_panels("models_store.modelversion", canary_panels, after="Gates")
 add_panels("models_store.registeredmodel", loaded_panels)
 
 __all__ = ["ApiKeyAdmin", "OutcomeAdmin", "PredictionAdmin"]

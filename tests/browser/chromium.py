@@ -69,9 +69,11 @@ def sign_in(page: Page, address: str, name: str = "ada", password: str = "correc
 
 
 def open_dialog(page: Page, name: str) -> None:
-    """Open the dialog of a page's action; on a phone its button is in a menu."""
+    """Open the dialog of a page's action; rarer ones are in a menu, and on a phone all of them are."""
     button = page.locator(f"a[hx-get$='/{name}/']:visible")
     if not button.count():
-        page.locator("a:has(> .material-symbols-outlined:text-is('more_horiz')):visible").first.click()
+        phone = page.locator("a:has(> .material-symbols-outlined:text-is('more_horiz')):visible")
+        menu = page.locator(".c-menu__opener:visible")
+        (phone if phone.count() else menu).first.click()
     button.first.click()
     page.wait_for_selector("#dialog-form:visible")

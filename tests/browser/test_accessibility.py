@@ -92,3 +92,30 @@ def test_dialog_is_opened_filled_and_left_by_the_keyboard(
     page.keyboard.press("Escape")
     page.wait_for_selector("#dialog-form", state="hidden")
     page.wait_for_function("() => document.activeElement.getAttribute('hx-get')?.endsWith('/promote/')")
+
+
+def test_menu_of_rarer_actions_is_used_by_the_keyboard(
+    page: Page, live_server: LiveServer, site: dict[int, ModelVersion]
+) -> None:
+    page.goto(f"{live_server.url}/admin/models_store/modelversion/{site[3].pk}/change/")
+    menu, item = page.locator(".c-menu__opener"), page.locator("a[hx-get$='/evaluate/']")
+    assert not item.is_visible()
+    menu.focus()
+    page.keyboard.press("Enter")
+    assert item.is_visible()
+    assert menu.get_attribute("aria-expanded") == "true"
+    assert grave(page) == []
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    assert not item.is_visible()
+    here = "() => document.activeElement.className.includes('c-menu__opener')"
+    assert page.evaluate(here)
+    # The dialog that a menu opens gives the focus back to the menu, which has closed.
+    page.keyboard.press("Enter")
+    item.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#dialog-form:visible")
+    page.wait_for_function("() => document.getElementById('modal-content').contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#dialog-form", state="hidden")
+    page.wait_for_function(here)

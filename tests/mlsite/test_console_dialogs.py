@@ -9,6 +9,7 @@ from django.test import Client
 
 from pipeline.admin.uploads import UploadForm
 from pipeline.models import Run
+from predictions.admin.keys import NewKeyForm
 from tests.mlsite.console_dialogs import Dialog, dialogs
 
 DIALOGS = list(dialogs())
@@ -60,7 +61,7 @@ def test_every_input_of_a_dialog_is_explained(found: Dialog) -> None:
     assert all(isinstance(field, forms.Field) for field in shown.values())
 
 
-@pytest.mark.parametrize("form", [UploadForm], ids=lambda form: form.__name__)
+@pytest.mark.parametrize("form", [UploadForm, NewKeyForm], ids=lambda form: form.__name__)
 def test_every_input_of_a_page_is_explained(form: type[forms.Form]) -> None:
     assert [name for name, field in form.base_fields.items() if not field.help_text] == []
 

@@ -1,16 +1,21 @@
 """What the site says of itself."""
 
+import os
 import time
+from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
+from features.ground.paths import var_path
 from mlsite import __version__, health
 from mlsite.checkup import CHECKS, examine
 from mlsite.health import CheckFailedError, run_check
@@ -113,6 +118,28 @@ def test_metrics_of_all_processes_are_collected(monkeypatch: pytest.MonkeyPatch,
 
 def test_doctor_finds_a_working_installation_well() -> None:
     assert [(check.name, check.ok) for check in examine()] == [(name, True) for name in CHECKS]
+
+
+@pytest.mark.usefixtures("var_dir")
+def test_doctor_and_prune_name_artefacts_of_no_version_and_take_them_away() -> None:
+    old, young = "a" * 64, "b" * 64
+    for name in (old, young, ".new-x", "README"):
+        folder = var_path("artefacts", name)
+        folder.mkdir()
+        (folder / "model.onnx").write_bytes(b"model")
+        if name != young:
+            for path in (folder / "model.onnx", folder):
+                os.utime(path, (0, 0))
+    detail = run_check("artefacts", CHECKS["artefacts"]).detail
+    assert detail.startswith("2 that no version names")
+    assert "run `doctor --mend`" in detail
+    call_command("prune", "--dry-run", stdout=(said := StringIO()))
+    assert [line.split()[2] for line in said.getvalue().splitlines() if line.startswith("artefact")] == [".new-x", old]
+    with suppress(CommandError):
+        # What else this installation lacks is nothing to this test.
+        call_command("doctor", "--mend", stdout=StringIO())
+    assert sorted(path.name for path in var_path("artefacts", "x").parent.iterdir()) == ["README", young]
+    assert run_check("artefacts", CHECKS["artefacts"]).ok
 
 
 def test_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Signing in to the console: tries are limited, and a second factor is asked of whoever has one."""
 
+import base64
 import time
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.urls import reverse
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from mlsite.signing_in import qr_code
 from models_store.models import AuditEntry
 
 # Tries are counted in the run-time folder.
@@ -94,6 +97,20 @@ def test_wrong_code_neither_confirms_nor_drops(ada: User, client: Client) -> Non
     client.post(FACTOR, {"drop": "1", "code": code_of(device)})
     assert not TOTPDevice.objects.exists()
     assert AuditEntry.objects.filter(action="second_factor_off").exists()
+
+
+def test_key_is_drawn_in_the_page_and_shown_to_nobody_else(ada: User, client: Client) -> None:
+    client.force_login(ada)
+    begun = client.post(FACTOR, {"begin": "1"})
+    key = TOTPDevice.objects.get().bin_key
+    said = parse_qs(urlsplit(begun.context["address"]).query)
+    assert base64.b32decode(said["secret"][0] + "=" * (-len(said["secret"][0]) % 8)) == key
+    picture = qr_code(begun.context["address"])
+    assert picture in begun.content.decode()
+    assert picture != qr_code(begun.context["address"].replace("ada", "eve"))
+    assert "://" not in picture
+    # Shown once: whoever opens the page later sees no key.
+    assert "c-qr" not in client.get(FACTOR).content.decode()
 
 
 def test_required_factor_is_set_up_before_anything_else(

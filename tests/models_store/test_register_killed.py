@@ -1,15 +1,19 @@
 """A registration, and a promotion, killed at each of their writes."""
 
 from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from models_store.actions.clear_artefacts import clear_artefacts, left_artefacts
 from models_store.actions.promote import promote
 from models_store.actions.publish import publish_production
 from models_store.actions.register_version import register_version
 from models_store.actions.verify_audit import verify_audit
-from models_store.adapters.artefacts import read_artefact
+from models_store.adapters.artefacts import HALF_WRITTEN, read_artefact
 from models_store.core.manifest import is_digest
 from models_store.models import AuditEntry, ModelVersion, RegisteredModel
 from tests.faults import kill_everywhere
@@ -48,6 +52,26 @@ def test_registration_killed_at_each_write_is_whole_or_not_there(store):
     # Until the commit there is only the old version; after it both.
     assert left == sorted(left)
     assert set(left) == {1, 2}
+    assert verify_audit().ok
+    cleared_away(store / "artefacts")
+
+
+def cleared_away(place: Path) -> None:
+    """Whatever the dead left goes, once it is too old to be anybody's at work, and nothing else does."""
+    named = set(ModelVersion.objects.values_list("manifest_digest", flat=True))
+    unnamed = {folder.name for folder in place.iterdir()} - named
+    assert any(is_digest(name) for name in unnamed)
+    assert any(name.startswith(HALF_WRITTEN) for name in unnamed)
+    assert left_artefacts() == ()
+    assert clear_artefacts(actor="cli:ann") == ()
+    later = timezone.now() + timedelta(days=2)
+    assert {found.name for found in clear_artefacts(actor="cli:ann", dry_run=True, now=later)} == unnamed
+    assert {found.name for found in left_artefacts(now=later)} == unnamed
+    assert {found.name for found in clear_artefacts(actor="cli:ann", now=later)} == unnamed
+    assert {folder.name for folder in place.iterdir()} == named
+    assert all(read_artefact(version).files for version in ModelVersion.objects.select_related("model"))
+    assert set(AuditEntry.objects.filter(action="clear_artefact").values_list("object_id", flat=True)) == unnamed
+    assert left_artefacts(now=later) == ()
     assert verify_audit().ok
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
+from models_store.models import AuditEntry
 from pipeline.actions.schedules import CHORES, ensure_schedules, run_due, set_schedule
 from pipeline.adapters.clock import database_now
 from pipeline.core.slots import Crontab, last_crontab_slot, last_interval_slot
@@ -68,7 +69,7 @@ def test_chores_are_written_once() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_slot_after_the_schedule_was_set_starts_one_run() -> None:
-    set_schedule("often", "noop", {"a": 1}, every_s=3600)
+    set_schedule("often", "noop", {"a": 1}, every_s=3600, actor="user:ann")
     assert run_due().started == ()
     started_yesterday("often")
     first, second = run_due(), run_due()
@@ -85,10 +86,16 @@ def started_yesterday(name: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_schedule_is_changed_in_place() -> None:
-    set_schedule("s", "noop", {}, every_s=60)
-    set_schedule("s", "noop", {"b": 2}, every_s=120)
+    set_schedule("s", "noop", {}, every_s=60, actor="user:ann")
+    set_schedule("s", "noop", {"b": 2}, every_s=120, actor="user:ann")
     row = PeriodicTask.objects.get(name="s")
     assert (row.interval.every, json.loads(row.kwargs)["params"]) == (120, {"b": 2})
+    first, second = AuditEntry.objects.filter(action="set_schedule", object_id="s").order_by("id")
+    assert (first.actor, first.before, first.after["every_s"]) == ("user:ann", {}, 60)
+    assert (second.before["when"], second.after) == (
+        "every 60 seconds",
+        {"kind": "noop", "params": {"b": 2}, "every_s": 120},
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -108,8 +115,8 @@ def test_crontab_row_of_the_admin_starts_from_when_it_is_first_seen() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kwargs", WRONG)
 def test_wrong_row_raises_an_alert_and_stops_no_other(kwargs: str) -> None:
-    set_schedule("a wrong one", "noop", {}, every_s=60)
-    set_schedule("right one", "noop", {}, every_s=60)
+    set_schedule("a wrong one", "noop", {}, every_s=60, actor="user:ann")
+    set_schedule("right one", "noop", {}, every_s=60, actor="user:ann")
     PeriodicTask.objects.filter(name="a wrong one").update(kwargs=kwargs)
     started_yesterday("a wrong one")
     started_yesterday("right one")
@@ -120,7 +127,7 @@ def test_wrong_row_raises_an_alert_and_stops_no_other(kwargs: str) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_schedules_that_are_off_or_over_start_nothing() -> None:
     for name in ("off", "over"):
-        set_schedule(name, "noop", {}, every_s=60)
+        set_schedule(name, "noop", {}, every_s=60, actor="user:ann")
         started_yesterday(name)
     PeriodicTask.objects.filter(name="off").update(enabled=False)
     PeriodicTask.objects.filter(name="over").update(expires=database_now() - timedelta(hours=1))
@@ -130,9 +137,12 @@ def test_schedules_that_are_off_or_over_start_nothing() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_unknown_kind_and_interval_are_refused() -> None:
     with pytest.raises(UnknownRunKindError):
-        set_schedule("s", "dance", {}, every_s=60)
+        set_schedule("s", "dance", {}, every_s=60, actor="user:ann")
     with pytest.raises(InvalidScheduleError, match="at least 1 second, got 0"):
-        set_schedule("s", "noop", {}, every_s=0)
+        set_schedule("s", "noop", {}, every_s=0, actor="user:ann")
+    refused = AuditEntry.objects.filter(action="set_schedule_refused").order_by("id")
+    assert [entry.after["code"] for entry in refused] == ["unknown_run_kind", "invalid_schedule"]
+    assert not PeriodicTask.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

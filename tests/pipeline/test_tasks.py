@@ -78,7 +78,7 @@ def test_task_executes_the_run_it_is_given() -> None:
 
 
 def test_due_tasks_start_the_same_slot_once() -> None:
-    set_schedule("s", "noop", {}, every_s=3600)
+    set_schedule("s", "noop", {}, every_s=3600, actor="user:ann")
     started_yesterday("s")
     kwargs = json.loads(PeriodicTask.objects.get(name="s").kwargs)
     tasks.run_due()

@@ -7,16 +7,19 @@ from django.core.management.base import CommandError, CommandParser
 from features.actions.mend_tables import mend_tables
 from features.ground.command import ActionCommand
 from mlsite.checkup import examine
+from models_store.actions.clear_artefacts import clear_artefacts
 
 
 class Command(ActionCommand):
-    """Check config, database, migrations, broker, cache, storage, tables, keys, estimators, clock and versions."""
+    """Check everything that the product stands on."""
 
     help = __doc__
     writes = True
 
     def arguments(self, parser: CommandParser) -> None:
-        text = "undo table versions nobody names, give up those that are gone, then check"
+        text = (
+            "undo table versions nobody names, give up those that are gone, clear artefacts of no version, then check"
+        )
         parser.add_argument("--mend", action="store_true", help=text)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,6 +30,7 @@ class Command(ActionCommand):
     def act(self, **options: Any) -> dict[str, Any]:
         if options["mend"]:
             mend_tables(actor=options["actor"])
+            clear_artefacts(actor=options["actor"])
         self.found = examine()
         return {"checks": self.found}
 

@@ -31,7 +31,9 @@
     let wasOpen = false;
     new MutationObserver(() => {
       const open = content().parentElement.style.display !== "none";
-      if (wasOpen && !open && opener?.isConnected) opener.focus();
+      // What stands in a menu that has closed can't take it: its opener does.
+      const back = opener?.offsetParent ? opener : opener?.closest(".c-menu")?.querySelector("button");
+      if (wasOpen && !open && back?.isConnected) back.focus();
       wasOpen = open;
     }).observe(content().parentElement, { attributes: true, attributeFilter: ["style"] });
   });

@@ -5,6 +5,7 @@ from typing import Any
 from features.actions.prune import PrunedItem, PruneResult, prune
 from features.ground.command import ActionCommand
 from features.ground.progress import shown
+from models_store.actions.clear_artefacts import clear_artefacts
 from predictions.actions.forget_predictions import forget_predictions
 
 
@@ -16,10 +17,13 @@ class Command(ActionCommand):
     def act(self, **options: Any) -> PruneResult:
         with shown("prune") as report:
             found = prune(actor=options["actor"], dry_run=options["dry_run"], report=report)
-        if (count := forget_predictions(actor=options["actor"], dry_run=options["dry_run"])) == 0:
-            return found
-        old = PrunedItem(kind="predictions", name=f"{count} rows", bytes=0)
-        return PruneResult(removed=(*found.removed, old), bytes=found.bytes, dry_run=found.dry_run)
+        asked = {"actor": options["actor"], "dry_run": options["dry_run"]}
+        left = clear_artefacts(**asked)
+        items = [*found.removed, *(PrunedItem(kind="artefact", name=one.name, bytes=one.bytes) for one in left)]
+        if count := forget_predictions(**asked):
+            items.append(PrunedItem(kind="predictions", name=f"{count} rows", bytes=0))
+        size = sum(item.bytes for item in items)
+        return PruneResult(removed=tuple(items), bytes=size, dry_run=found.dry_run)
 
     def text(self, result: PruneResult) -> str:
         lines = [f"{item.kind:<14}{item.bytes:>14,}  {item.name}" for item in result.removed]
