@@ -41,7 +41,7 @@ def make_server(fault_of: FaultOf, host: str, port: int) -> tuple[grpc.Server, i
             ("grpc.so_reuseport", 0),
         ],
     )
-    where = f"{host}:{port}"
+    where = f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"
     if config.ssl_cert and config.ssl_key:
         pair = (Path(config.ssl_key).read_bytes(), Path(config.ssl_cert).read_bytes())
         return server, server.add_secure_port(where, grpc.ssl_server_credentials([pair]))
