@@ -51,8 +51,8 @@ def speaks_http2(host: str, port: int) -> bool:
         If nobody does.
     """
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}.get(host, host.strip("[]"))  # noqa: S104 (not bound, read)
-    with socket.create_connection((reached, port), timeout=TIMEOUT_S) as plain:
-        link = _secured(plain) if settings.CONFIG.ssl_cert else plain
+    plain = socket.create_connection((reached, port), timeout=TIMEOUT_S)
+    with plain, _secured(plain) if settings.CONFIG.ssl_cert else plain as link:
         link.sendall(GREETING)
         head = b""
         while len(head) < FRAME_HEAD and (more := link.recv(FRAME_HEAD - len(head))):
