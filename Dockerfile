@@ -8,8 +8,12 @@ FROM python:3.13.9-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/requirements.txt
+COPY requirements-grpc.txt /tmp/requirements-grpc.txt
+# `docker build --build-arg GRPC=yes` adds the extra; GRPC__ENABLED=true turns it on.
+ARG GRPC=""
 # Every package is named with its hash; none is built from source.
 RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt \
+    && if [ -n "$GRPC" ]; then /opt/venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements-grpc.txt; fi \
     && /opt/venv/bin/pip uninstall --yes pip
 
 FROM python:3.13.9-slim-bookworm AS final

@@ -105,10 +105,14 @@ check: $(VENV)/.dev  ## style, types, layers, migrations, deployment checks
 .PHONY: lock
 lock: $(VENV)/.dev  ## compile the requirements, with hashes, for every supported Python
 	@for pair in base:requirements demo:requirements-demo polars:requirements-polars dask:requirements-dask \
-	  spark:requirements-spark clients:requirements-clients dev:requirements-dev; do \
+	  spark:requirements-spark grpc:requirements-grpc clients:requirements-clients dev:requirements-dev; do \
 	  $(BIN)/uv pip compile requirements/$${pair%%:*}.in -o $${pair##*:}.txt --universal --python-version 3.11 \
 	    --generate-hashes --no-strip-extras --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" --quiet || exit 1; \
 	done
+
+.PHONY: proto
+proto: $(VENV)/.dev  ## write the messages of gRPC anew, from predictions/rpc/inference.proto
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. predictions/rpc/inference.proto
 
 .PHONY: secrets
 secrets: $(VENV)/.run  ## print fresh secrets for a .env file

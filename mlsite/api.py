@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -16,7 +17,7 @@ from rest_framework.views import set_rollback
 
 from features.ground import errors
 from mlsite.refusals import console_actor, keep_refusal
-from predictions.core.dialects import dialect_of, error_body
+from predictions.core.dialects import Fault, dialect_of, error_body
 
 # The nearest class in an error's line of descent decides.
 STATUSES: dict[type[errors.DomainError], int] = {
@@ -42,15 +43,17 @@ def status_of(error: errors.DomainError) -> int:
     return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
 
 
-def refusal(request: Any, status: int, text: str, code: str, fields: Any = None, **headers: str) -> JsonResponse:
-    """Return an error in the shape of the dialect its address belongs to; _ in a header's name stands for -."""
+def refusal(request: Any, status: int, text: str, code: str, fields: Any = None) -> JsonResponse:
+    """Return an error in the shape of the dialect its address belongs to."""
+    return _answer(request, Fault(status=status, text=text, code=code, fields=fields))
+
+
+def _answer(request: Any, fault: Fault) -> JsonResponse:
     # NaN and infinity are no JSON: they become their names.
-    fields = json.loads(json.dumps(fields, default=str), parse_constant=str) if fields else None
+    fields = json.loads(json.dumps(fault.fields, default=str), parse_constant=str) if fault.fields else None
     dialect, request_id = dialect_of(getattr(request, "path", "")), getattr(request, "request_id", "")
-    shown = error_body(dialect, status, text, code, request_id, fields)
-    return JsonResponse(
-        shown, status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}
-    )
+    shown = error_body(dialect, replace(fault, fields=fields), request_id)
+    return JsonResponse(shown, status=fault.status, headers=fault.headers)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
@@ -58,18 +61,24 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     request = getattr(context.get("request"), "_request", context.get("request"))
     set_rollback()
     error = _translated(error)
+    if isinstance(error, exceptions.APIException):
+        _keep(error, request, context)
+    fault = fault_of(error)
+    return None if fault is None else _answer(request, fault)
+
+
+def fault_of(error: Exception) -> Fault | None:
+    """Return what an exception says to whoever asked; None if it is a fault of our own."""
+    error = _translated(error)
     if isinstance(error, errors.InvalidInputError):
         fields = {"detail": error.message, **error.fields}
-        return refusal(request, status_of(error), "Invalid request data", error.code, fields)
+        return Fault(status=status_of(error), text="Invalid request data", code=error.code, fields=fields)
     if isinstance(error, errors.DomainError):
         status = status_of(error)
         wait = error.fields.get("retry_after", RETRY_AFTER_S)
-        headers = {"Retry_After": str(wait)} if status in (429, 503) else {}
-        return refusal(request, status, error.message, error.code, error.fields, **headers)
-    if not isinstance(error, exceptions.APIException):
-        return None
-    _keep(error, request, context)
-    return _framework_error(error, request)
+        headers = {"Retry-After": str(wait)} if status in (429, 503) else {}
+        return Fault(status=status, text=error.message, code=error.code, fields=error.fields, headers=headers)
+    return _framework_fault(error) if isinstance(error, exceptions.APIException) else None
 
 
 def _keep(error: exceptions.APIException, request: Any, context: dict[str, Any]) -> None:
@@ -94,12 +103,12 @@ def _translated(error: Exception) -> Exception:
     return error
 
 
-def _framework_error(error: exceptions.APIException, request: Any) -> JsonResponse:
+def _framework_fault(error: exceptions.APIException) -> Fault:
     headers = {}
     if header := getattr(error, "auth_header", None):
-        headers["WWW_Authenticate"] = header
+        headers["WWW-Authenticate"] = header
     if isinstance(error, exceptions.Throttled):
-        headers["Retry_After"] = str(math.ceil(getattr(error, "wait", None) or RETRY_AFTER_S))
+        headers["Retry-After"] = str(math.ceil(getattr(error, "wait", None) or RETRY_AFTER_S))
         text, code, fields = "Too many requests: slow down and try again", "rate_limited", None
     elif isinstance(error, exceptions.ValidationError):
         text, code, fields = "Invalid request data", "invalid_input", error.detail
@@ -113,7 +122,7 @@ def _framework_error(error: exceptions.APIException, request: Any) -> JsonRespon
         text, code, fields = "Invalid token", "invalid_token", None
     else:
         text, code, fields = str(error.detail), str(error.default_code), None
-    return refusal(request, error.status_code, text, code, fields, **headers)
+    return Fault(status=error.status_code, text=text, code=code, fields=fields, headers=headers)
 
 
 def _page(status: int, text: str, code: str, console: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

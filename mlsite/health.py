@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from features.ground.errors import DomainError, UnavailableError, bounded
 from mlsite import broker as folder_broker
 from mlsite.logs import redact
+from mlsite.rpc import speaks_http2
 from predictions.adapters.spool import bytes_on_disk, segments
 
 LATE_S = 30.0
@@ -97,6 +98,14 @@ def check_spool() -> str:
     return f"{size:,} bytes wait" if waiting else "empty"
 
 
+def check_grpc() -> str:
+    """Greet the gRPC server."""
+    grpc = settings.CONFIG.grpc
+    if not speaks_http2(grpc.host, grpc.port):
+        raise CheckFailedError(f"whoever listens on port {grpc.port} does not speak gRPC")
+    return f"answers on port {grpc.port}"
+
+
 def _write_in(folder: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".health-") as file:
         file.write(b"ok")
@@ -116,4 +125,5 @@ CHECKS: dict[str, Callable[[], str]] = {
 
 def run_checks() -> list[Check]:
     """Run every check of the health page."""
-    return [run_check(name, check) for name, check in CHECKS.items()]
+    checks = CHECKS | ({"grpc": check_grpc} if settings.CONFIG.grpc.enabled else {})
+    return [run_check(name, check) for name, check in checks.items()]

@@ -38,8 +38,8 @@ class UnmigratedError(RefusedError):
     code = "unmigrated"
 
 
-def refuse_busy_port(host: str, port: int) -> None:
-    """Refuse to start where another server listens.
+def refuse_busy_port(host: str, port: int, variable: str = "PORT") -> None:
+    """Refuse to start where another server listens; the variable that names another port is told.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def refuse_busy_port(host: str, port: int) -> None:
             probe.bind((host.strip("[]"), port))
         except OSError as error:
             why = "is taken: stop the other server" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
-            raise PortBusyError(f"port {port} on {host} {why}, or choose another with PORT or --port") from error
+            raise PortBusyError(f"port {port} on {host} {why}, or choose another with {variable} or --port") from error
 
 
 def hold_port(port: int) -> IO[bytes]:
@@ -100,7 +100,7 @@ def run_demo() -> int:
 
 
 def child_specs(*, workers: int, host: str, port: int) -> list[ChildSpec]:
-    """Return the web server, the worker and the beat."""
+    """Return the web server, the worker, the beat, and the gRPC server where it is wanted."""
     metrics = settings.VAR_DIR / "prometheus"
     shutil.rmtree(metrics, ignore_errors=True)  # files of processes that are gone would be counted again
     metrics.mkdir(parents=True)
@@ -112,11 +112,15 @@ def child_specs(*, workers: int, host: str, port: int) -> list[ChildSpec]:
         "SERVER__WORKERS": str(workers),
     }
     manage = [sys.executable, str(MANAGE)]
-    return [
+    specs = [
         ChildSpec(role="web", argv=web_argv(workers, host, port), environ=_as(environ, "web", OMP_NUM_THREADS="1")),
         ChildSpec(role="worker", argv=[*manage, "worker"], environ=_as(environ, "worker")),
         ChildSpec(role="beat", argv=[*manage, "beat"], environ=_as(environ, "beat")),
     ]
+    if settings.CONFIG.grpc.enabled:
+        argv = [*manage, "serve_grpc"]
+        specs.append(ChildSpec(role="grpc", argv=argv, environ=_as(environ, "grpc", OMP_NUM_THREADS="1")))
+    return specs
 
 
 def _as(environ: dict[str, str], role: str, **more: str) -> dict[str, str]:

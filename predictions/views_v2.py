@@ -13,16 +13,15 @@ from rest_framework.response import Response
 from features.ground.roles import READERS
 from predictions import engine
 from predictions.actions.predict import PredictRequest, predict
-from predictions.adapters.catalog import counted, version_numbers
+from predictions.adapters.catalog import counted, described, listed
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.v2 import parse_infer
-from predictions.core.v2_answer import EXTENSIONS, describe_tensors, infer_answer
+from predictions.core.v2_answer import EXTENSIONS, SERVER, infer_answer
 from predictions.errors import InvalidRequestError, ModelNotReadyError
 from predictions.parsers import AnyBodyParser, JsonAlways, body_of, compressed
 from predictions.tokens import caller_of
 from predictions.views import LimitedView
 
-SERVER = "mlsite"
 HEADER_LENGTH = "Inference-Header-Content-Length"
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -85,11 +84,7 @@ class ModelView(V2View):
 
     def get(self, request: Request, name: str, number: int | None = None) -> Response:
         """Inputs, outputs and versions."""
-        loaded = _loaded(name, number)
-        tensors = describe_tensors(loaded.plan.columns, loaded.classes, bool(loaded.classes))
-        platform = {"onnx": "onnxruntime_onnx", "sklearn": "sklearn_joblib"}[loaded.engine]
-        versions = [str(found) for found in version_numbers(name)]
-        return Response({"name": name, "versions": versions, "platform": platform, **tensors})
+        return Response(described(_loaded(name, number)))
 
 
 class ModelReadyView(V2View):
@@ -145,18 +140,7 @@ class RepositoryView(V2View):
 
     def post(self, request: Request) -> Response:
         """Every model, whether it answers, and why not."""
-        return Response(
-            [
-                {"name": model.name, "version": str(model.version), "state": "READY", "reason": ""}
-                if model.version is not None
-                else {
-                    "name": model.name,
-                    "state": "UNAVAILABLE",
-                    "reason": model.error or "no version is in production",
-                }
-                for model in engine.status()
-            ]
-        )
+        return Response([listed(model) for model in engine.status()])
 
 
 class StatisticsView(V2View):

@@ -11,7 +11,7 @@ DEFAULT_BEGINNINGS = ("change", "secret", "default", "django-insecure", "example
 
 def faults(config: Config) -> list[str]:
     """Return one line for each unsafe value, naming its key and never showing a secret."""
-    checks: list[Callable[[Config], Iterator[str]]] = [_files, _stores, _storage, _engines]
+    checks: list[Callable[[Config], Iterator[str]]] = [_files, _ports, _stores, _storage, _engines]
     if config.app_env != "dev":
         checks += [_secrets, _switches]
     return [fault for check in checks for fault in check(config)]
@@ -23,6 +23,11 @@ def _files(config: Config) -> Iterator[str]:
     for name, path in {"ssl_cert (SSL_CERT)": config.ssl_cert, "ssl_key (SSL_KEY)": config.ssl_key}.items():
         if path and not path.is_file():
             yield f"{name}: no file at {path}"
+
+
+def _ports(config: Config) -> Iterator[str]:
+    if config.grpc.enabled and config.grpc.port == config.server.port:
+        yield f"grpc.port (GRPC__PORT): must differ from server.port (PORT), got {config.grpc.port} for both"
 
 
 def _stores(config: Config) -> Iterator[str]:

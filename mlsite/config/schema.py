@@ -42,6 +42,13 @@ class ServerConfig(Section):
     secure: bool = False
 
 
+class GrpcConfig(Section):
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = Field(8001, ge=1, le=65535)
+    threads: int = Field(4, ge=1, le=256)
+
+
 class DatabaseConfig(Section):
     url: Annotated[SecretStr, address_of("postgresql", "postgres", "sqlite")] = SecretStr("")
     conn_max_age_s: int = Field(60, ge=0)
@@ -216,6 +223,7 @@ class Config(Section):
     ssl_cert: Path | None = None
     ssl_key: Path | None = None
     server: ServerConfig = ServerConfig()
+    grpc: GrpcConfig = GrpcConfig()
     database: DatabaseConfig = DatabaseConfig()
     redis: RedisConfig = RedisConfig()
     security: SecurityConfig = SecurityConfig()

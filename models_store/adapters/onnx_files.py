@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # ships no types
+from google.protobuf.message import DecodeError
 
 from features.ground.errors import bounded
 from models_store.adapters.smoke import NUMERIC, TEXT, open_session, run_graph

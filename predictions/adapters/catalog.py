@@ -4,11 +4,31 @@ from typing import Any
 
 from models_store.models import ModelVersion
 from predictions import metrics
+from predictions.adapters.loading import LoadedVersion
+from predictions.adapters.serving import ModelStatus
+from predictions.core.v2_answer import describe_tensors
+
+PLATFORMS = {"onnx": "onnxruntime_onnx", "sklearn": "sklearn_joblib"}
 
 
 def version_numbers(model: str) -> list[int]:
     """Return the numbers of a model's versions."""
     return list(ModelVersion.objects.filter(model__name=model).order_by("number").values_list("number", flat=True))
+
+
+def described(loaded: LoadedVersion) -> dict[str, Any]:
+    """Return the metadata of a version: its inputs and outputs, and which versions its model has."""
+    tensors = describe_tensors(loaded.plan.columns, loaded.classes, bool(loaded.classes))
+    versions = [str(number) for number in version_numbers(loaded.model)]
+    return {"name": loaded.model, "versions": versions, "platform": PLATFORMS[loaded.engine], **tensors}
+
+
+def listed(status: ModelStatus) -> dict[str, str]:
+    """Return a model's line in the index of the repository."""
+    if status.version is not None:
+        return {"name": status.name, "version": str(status.version), "state": "READY", "reason": ""}
+    reason = status.error or "no version is in production"
+    return {"name": status.name, "state": "UNAVAILABLE", "reason": reason}
 
 
 def counted() -> list[dict[str, Any]]:

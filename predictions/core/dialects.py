@@ -1,6 +1,7 @@
 """The dialects this server speaks, told apart by path, and how each says that something is wrong."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Dialect = Literal["own", "v2", "mlflow"]
@@ -13,6 +14,36 @@ MLFLOW_CODES = {
     500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
 }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """What is wrong with a request, before any dialect says it.
+
+    Parameters
+    ----------
+    status : int
+        The HTTP status.
+    text : str
+        What is wrong.
+    code : str
+        Our stable code.
+    fields : mapping or list, optional
+        The same as data; its `detail` is the text for dialects that have no fields.
+    headers : mapping
+        What the answer's headers say besides.
+    """
+
+    status: int
+    text: str
+    code: str
+    fields: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def detail(self) -> str:
+        """Return the text for dialects that have no fields."""
+        return str(self.fields.get("detail", self.text)) if isinstance(self.fields, Mapping) else self.text
 
 
 def dialect_of(path: str) -> Dialect:
@@ -33,33 +64,26 @@ def dialect_of(path: str) -> Dialect:
     return "mlflow" if path in MLFLOW_ROOT or path.startswith("/mlflow/") else "own"
 
 
-def error_body(dialect: Dialect, status: int, text: str, code: str, request_id: str, fields: Any) -> dict[str, Any]:
+def error_body(dialect: Dialect, fault: Fault, request_id: str) -> dict[str, Any]:
     """Return the JSON object of an error as a dialect's clients read it.
 
     Parameters
     ----------
     dialect : str
         Whose shape it gets.
-    status : int
-        The HTTP status.
-    text : str
+    fault : Fault
         What is wrong.
-    code : str
-        Our stable code.
     request_id : str
         The request's id.
-    fields : mapping or list, optional
-        The same as data; its `detail` is the text for dialects that have no fields.
 
     Returns
     -------
     dict
         The object.
     """
-    detail = str(fields.get("detail", text)) if isinstance(fields, Mapping) else text
     if dialect == "v2":
-        return {"error": detail}
+        return {"error": fault.detail}
     if dialect == "mlflow":
-        return {"error_code": MLFLOW_CODES.get(status, "BAD_REQUEST"), "message": detail}
-    answer: dict[str, Any] = {"error": text, "code": code, "request_id": request_id}
-    return answer | {"fields": fields} if fields else answer
+        return {"error_code": MLFLOW_CODES.get(fault.status, "BAD_REQUEST"), "message": fault.detail}
+    answer: dict[str, Any] = {"error": fault.text, "code": fault.code, "request_id": request_id}
+    return answer | {"fields": fault.fields} if fault.fields else answer

@@ -65,11 +65,34 @@ def parse_infer(body: bytes, header_length: int | None, *, max_depth: int) -> In
     value = read_json(body[:length], max_depth=max_depth)
     if not isinstance(value, Mapping):
         raise InvalidRequestError("the body must be an object with inputs")
+    return infer_request(value, body[length:])
+
+
+def infer_request(value: Mapping[str, Any], raw: bytes) -> InferRequest:
+    """Return what an infer request asks, whichever wire it came over.
+
+    Parameters
+    ----------
+    value : mapping
+        The request in the form of its JSON.
+    raw : bytes
+        The raw tensors, one after the other, in the order of the inputs that have a binary_data_size.
+
+    Returns
+    -------
+    InferRequest
+        Columns by name, or in the model's order where one tensor holds them all.
+
+    Raises
+    ------
+    InvalidRequestError
+        If the request is malformed; the message names the tensor.
+    """
     parameters = _parameters(value, "the request")
     binary = _flag(parameters, "binary_data_output", default=False)
     return InferRequest(
         id=_id(value.get("id")),
-        table=_table(_tensors(value.get("inputs"), body[length:])),
+        table=_table(_tensors(value.get("inputs"), raw)),
         wishes=tuple(_wish(wish, binary) for wish in _objects(value.get("outputs") or [], "outputs")),
         binary=binary,
     )

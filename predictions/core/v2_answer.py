@@ -11,11 +11,12 @@ from predictions.core.tensors import datatype_of, to_binary
 from predictions.core.v2 import OUTPUTS, InferRequest, Wish
 from predictions.errors import InvalidRequestError
 
+SERVER = "mlsite"
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "statistics")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Output:
+class Output:
     """A tensor of an answer."""
 
     name: str
@@ -44,15 +45,9 @@ def infer_answer(request: InferRequest, answer: PredictAnswer) -> tuple[bytes, i
     InvalidRequestError
         If probabilities were asked of a model that has none.
     """
-    wishes = request.wishes or tuple(
-        Wish(name=name, binary=request.binary)
-        for name in OUTPUTS
-        if name == OUTPUTS[0] or answer.probabilities is not None
-    )
     raw: list[bytes] = []
     outputs = []
-    for wish in wishes:
-        output = _output(wish, answer)
+    for wish, output in outputs_of(request, answer):
         shown: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}
         if wish.binary:
             raw.append(to_binary(output.datatype, output.cells))
@@ -67,19 +62,47 @@ def infer_answer(request: InferRequest, answer: PredictAnswer) -> tuple[bytes, i
     return (b"".join([header, *raw]), len(header)) if raw else (header, None)
 
 
-def _output(wish: Wish, answer: PredictAnswer) -> _Output:
+def outputs_of(request: InferRequest, answer: PredictAnswer) -> list[tuple[Wish, Output]]:
+    """Return the tensors of an answer, each with the wish it fulfils.
+
+    Parameters
+    ----------
+    request : InferRequest
+        What was asked; without wishes all outputs are wanted.
+    answer : PredictAnswer
+        What the model said.
+
+    Returns
+    -------
+    list of tuple of Wish and Output
+        In the order of the wishes.
+
+    Raises
+    ------
+    InvalidRequestError
+        If probabilities were asked of a model that has none.
+    """
+    wishes = request.wishes or tuple(
+        Wish(name=name, binary=request.binary)
+        for name in OUTPUTS
+        if name == OUTPUTS[0] or answer.probabilities is not None
+    )
+    return [(wish, _output(wish, answer)) for wish in wishes]
+
+
+def _output(wish: Wish, answer: PredictAnswer) -> Output:
     rows = len(answer.predictions)
     if wish.name == OUTPUTS[0] and not wish.classes:
-        return _Output(name=wish.name, datatype=datatype_of(answer.classes), shape=[rows], cells=answer.predictions)
+        return Output(name=wish.name, datatype=datatype_of(answer.classes), shape=[rows], cells=answer.predictions)
     if answer.probabilities is None:
         raise InvalidRequestError(f"{answer.model} is a regression: it has no probabilities")
     if wish.classes:
         return _most_probable(wish, answer, answer.probabilities)
     cells = [share for row in answer.probabilities for share in row]
-    return _Output(name=wish.name, datatype="FP64", shape=[rows, len(cells) // rows], cells=cells)
+    return Output(name=wish.name, datatype="FP64", shape=[rows, len(cells) // rows], cells=cells)
 
 
-def _most_probable(wish: Wish, answer: PredictAnswer, probabilities: list[list[float]]) -> _Output:
+def _most_probable(wish: Wish, answer: PredictAnswer, probabilities: list[list[float]]) -> Output:
     """Return the classes of each row from the most probable on, as value:index:label."""
     kept = min(wish.classes, len(answer.classes))
     cells = [
@@ -87,7 +110,7 @@ def _most_probable(wish: Wish, answer: PredictAnswer, probabilities: list[list[f
         for row in probabilities
         for place in sorted(range(len(row)), key=lambda place, row=row: -row[place])[:kept]  # type: ignore[misc]  # bound
     ]
-    return _Output(name=wish.name, datatype="BYTES", shape=[len(probabilities), kept], cells=cells)
+    return Output(name=wish.name, datatype="BYTES", shape=[len(probabilities), kept], cells=cells)
 
 
 def describe_tensors(

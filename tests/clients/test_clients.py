@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,10 @@ import pytest
 
 from mlsite.config.schema import ROOT
 from tests.predictions.dialects import ROWS
-from tests.served import Server, Site, made
+from tests.served import Server, Site
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]
 PYTHON = ROOT / ".venv-clients/bin/python"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    if not PYTHON.exists():
-        pytest.skip("the clients' environment is made by `make test-clients`")
-    return made(tmp_path_factory.mktemp("site"))
-
-
-@pytest.fixture(scope="module")
-def server(site: Site) -> Iterator[Server]:
-    with site.served() as server:
-        yield server
 
 
 def run(script: str, *arguments: str) -> Any:

@@ -14,7 +14,7 @@ def read(path: str) -> str:
     return (ROOT / path).read_text()
 
 
-EXTRAS = ("", "-demo", "-polars", "-dask", "-spark", "-dev")
+EXTRAS = ("", "-demo", "-polars", "-dask", "-spark", "-grpc", "-dev")
 
 
 @pytest.mark.parametrize("file", [f"requirements{extra}.txt" for extra in EXTRAS])

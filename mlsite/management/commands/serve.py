@@ -11,6 +11,7 @@ from features.ground.command import ActionCommand
 from mlsite import serving
 from mlsite.demo.welcome import welcome
 from mlsite.logs import configure
+from mlsite.rpc import require_grpc
 from mlsite.supervisor import Supervisor
 from pipeline.management.options import refuse_bad_estimators
 
@@ -32,14 +33,21 @@ class Command(ActionCommand):
         port, workers = options["port"] or server.port, options["workers"] or server.workers
         configure("serve")
         serving.refuse_busy_port(server.host, port)
+        self._check_grpc()
         held = serving.hold_port(port)
         self._prepare(options["migrate"] or settings.DEV, options["demo"])
         specs = serving.child_specs(workers=workers, host=server.host, port=port)
         if options["web_only"]:
-            specs = [spec for spec in specs if spec.role == "web"]
+            specs = [spec for spec in specs if spec.role in ("web", "grpc")]
         Supervisor(specs, self._announcer(server.host, port, greet=not options["web_only"])).run()
         held.close()
         self.stderr.write("stopped")
+
+    def _check_grpc(self) -> None:
+        grpc = settings.CONFIG.grpc
+        if grpc.enabled:
+            require_grpc()
+            serving.refuse_busy_port(grpc.host, grpc.port, "GRPC__PORT")
 
     def _prepare(self, migrate: bool, demo: bool) -> None:
         if migrate:
