@@ -105,7 +105,7 @@ check: $(VENV)/.dev  ## style, types, layers, migrations, deployment checks
 .PHONY: lock
 lock: $(VENV)/.dev  ## compile the requirements, with hashes, for every supported Python
 	@for pair in base:requirements demo:requirements-demo polars:requirements-polars dask:requirements-dask \
-	  spark:requirements-spark grpc:requirements-grpc clients:requirements-clients dev:requirements-dev; do \
+	  otel:requirements-otel spark:requirements-spark grpc:requirements-grpc clients:requirements-clients dev:requirements-dev; do \
 	  $(BIN)/uv pip compile requirements/$${pair%%:*}.in -o $${pair##*:}.txt --universal --python-version 3.11 \
 	    --generate-hashes --no-strip-extras --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" --quiet || exit 1; \
 	done

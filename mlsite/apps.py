@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class MlsiteConfig(AppConfig):
@@ -11,6 +12,11 @@ class MlsiteConfig(AppConfig):
 
         configure()
         app.set_default()
+
+        if settings.CONFIG.tracing.endpoint:
+            from mlsite.tracing import start_tracing
+
+            start_tracing()
 
         from features.ground.refusals import refused_at_the_door
         from mlsite.refusals import keep_form_refusal

@@ -5,12 +5,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import Error as DatabaseFault
 from django.db import connection
+from django.utils import timezone
+from django_redis.exceptions import ConnectionInterrupted
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
@@ -19,9 +22,12 @@ from features.ground.errors import DomainError, UnavailableError, bounded
 from mlsite import broker as folder_broker
 from mlsite.logs import redact
 from mlsite.rpc import speaks_http2
+from pipeline.models import StreamConsumer
 from predictions.adapters.spool import bytes_on_disk, segments
 
 LATE_S = 30.0
+BUCKET_PATIENCE_S = 2.0
+FORGOTTEN_S = 86_400.0
 
 
 class CheckFailedError(UnavailableError):
@@ -45,15 +51,16 @@ def run_check(name: str, check: Callable[[], str]) -> Check:
         return Check(name=name, ok=True, detail=check())
     except DomainError as error:
         return Check(name=name, ok=False, detail=bounded(error.message, 200))
-    except (DatabaseFault, KombuError, RedisError, OSError) as error:
+    except (DatabaseFault, KombuError, RedisError, ConnectionInterrupted, OSError) as error:
         text = redact(None, "", {"text": f"{type(error).__name__}: {error}"})["text"]
         return Check(name=name, ok=False, detail=bounded(text, 200))
 
 
 def check_database() -> str:
-    """Ask the database something."""
+    """Ask the database something that is in one of its tables."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        # Without a table SQLite would not so much as open its file.
+        cursor.execute("SELECT id FROM django_migrations LIMIT 1")
         cursor.fetchone()
     return connection.vendor
 
@@ -82,9 +89,17 @@ def check_cache() -> str:
 
 
 def check_storage() -> str:
-    """Write a file where everything made at run time lives, and read it back."""
+    """Write a file where everything made at run time lives, and read it back; ask for the bucket, if there is one."""
     _write_in(settings.VAR_DIR)
-    return "writable"
+    if not settings.CONFIG.storage.url.get_secret_value().startswith("s3:"):
+        return "writable"
+    try:
+        # What it needs is large, and only there where tables are in a bucket.
+        import_module("features.adapters.storage").reach_bucket(BUCKET_PATIENCE_S)
+        return "writable, and the bucket answers"
+    except OSError as error:
+        # Its text may name what the bucket's address holds.
+        raise CheckFailedError(f"the bucket of storage.url can't be used: {type(error).__name__}") from error
 
 
 def check_spool() -> str:
@@ -106,6 +121,34 @@ def check_grpc() -> str:
     return f"answers on port {grpc.port}"
 
 
+def check_consumers() -> str:
+    """Look whether the consumers of streams are heard of, are not far behind, and run where they are expected."""
+    config = settings.CONFIG.streaming
+    known = {row.name: row for row in StreamConsumer.objects.all()}
+    faults = [f"{name} is expected and has never run" for name in config.expected if name not in known]
+    lines: list[str] = []
+    for name, row in known.items():
+        fault, said = _state_of(row, expected=name in config.expected)
+        (faults if fault else lines).append(f"{name} {said}")
+    if faults:
+        raise CheckFailedError("; ".join(faults))
+    return "; ".join(lines) or "none runs and none is expected"
+
+
+def _state_of(row: StreamConsumer, *, expected: bool) -> tuple[bool, str]:
+    """Tell whether something is wrong with a consumer, and how it is."""
+    silent_s = (timezone.now() - row.heartbeat_at).total_seconds()
+    if row.state == StreamConsumer.State.STOPPED:
+        return expected, "has stopped"
+    if row.state == StreamConsumer.State.FAILED:
+        # Told of for a day, if nobody says that it should run: it may have been retired.
+        return expected or silent_s < FORGOTTEN_S, f"has failed: {row.error}"
+    if silent_s > LATE_S:
+        return True, f"has been silent for {silent_s:,.0f} s"
+    behind = "" if row.lag is None else f", {row.lag:,} messages behind"
+    return 0 < settings.CONFIG.streaming.max_lag < (row.lag or 0), f"runs{behind}"
+
+
 def _write_in(folder: Path) -> None:
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".health-") as file:
         file.write(b"ok")
@@ -120,6 +163,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "cache": check_cache,
     "storage": check_storage,
     "spool": check_spool,
+    "consumers": check_consumers,
 }
 
 

@@ -20,6 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 from features.ground.errors import RefusedError, UnavailableError
 from features.ground.paths import var_path
 from mlsite.supervisor import ChildSpec
+from predictions.adapters.crew import pool_size
 
 MANAGE = settings.BASE_DIR / "manage.py"
 LIVE = "/api/v1/health/live"
@@ -134,12 +135,14 @@ def web_argv(workers: int, host: str, port: int) -> list[str]:
         "--host": host.strip("[]"),
         "--port": str(port),
         "--workers": str(workers),
-        # One is fastest for graphs: more only wait for each other.
-        "--blocking-threads": str(settings.CONFIG.server.threads),
+        "--blocking-threads": str(pool_size()),
         "--backlog": str(BACKLOG),
+        # A thread may rest in the end of an answer over HTTP/1, and not in that of a stream of HTTP/2.
+        "--http": "1",
         "--workers-kill-timeout": "10",
         "--respawn-interval": "0.5",
-        "--log-level": "warning",
+        # Its warnings are about the number of threads, most of which rest.
+        "--log-level": "error",
         "--working-dir": str(settings.BASE_DIR),
     }
     if cert := settings.CONFIG.ssl_cert:

@@ -1,4 +1,4 @@
-"""The WSGI application: the lane for the common predict request, Django for everything else."""
+"""The WSGI application: the gate, the lane for the common predict request, Django for everything else."""
 
 import os
 
@@ -7,7 +7,15 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlsite.settings")
 django_application = get_wsgi_application()
 
-from mlsite import urls  # noqa: F401 (now, and not while the first client waits)
-from predictions.lane import Lane
+from django.conf import settings
 
-application = Lane(django_application)
+from mlsite import urls  # noqa: F401 (now, and not while the first client waits)
+from mlsite.gate import Gate
+from predictions.lane import Application, Lane
+
+served: Application = Lane(django_application)
+if settings.CONFIG.tracing.endpoint:
+    from mlsite.tracing import TracedApplication
+
+    served = TracedApplication(served)
+application = Gate(served)

@@ -142,3 +142,32 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class StreamConsumer(models.Model):
+    """A consumer without an end, as it was last heard of: one row a name, which is its group and slot, or its file."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", "running"
+        STOPPED = "stopped", "stopped"
+        FAILED = "failed", "failed"
+
+    name = models.CharField(max_length=300, unique=True)
+    model = models.CharField(max_length=200, help_text="MODEL or MODEL@N.")
+    worker = models.CharField(max_length=200, help_text="host:pid")
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    lag = models.PositiveBigIntegerField(null=True, blank=True, help_text="Messages that wait, as far as is known.")
+    committed = models.PositiveBigIntegerField(default=0, help_text="Messages since it started.")
+    error = models.CharField(max_length=300, blank=True)
+    heartbeat_at = models.DateTimeField()
+    started_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(condition=Q(state__in=("running", "stopped", "failed")), name="consumer_state"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -97,6 +97,12 @@ class LimitUnavailableError(PredictionsError, UnavailableError):
     code = "limiter_unavailable"
 
 
+class OverloadedError(PredictionsError, UnavailableError):
+    """The process has as much in progress as it may, and takes no more for now."""
+
+    code = "overloaded"
+
+
 class LogUnavailableError(PredictionsError, UnavailableError):
     """An answer can't be recorded, and none may be given without."""
 

@@ -59,6 +59,7 @@ canary_fallbacks_total = Counter(
 shadow_dropped_total = Counter("shadow_dropped_total", "Requests the shadow's queue had no room for.", ("model",))
 shadow_errors_total = Counter("shadow_errors_total", "Requests the shadow had no answer for.", ("model",))
 rate_limited_total = Counter("rate_limited_total", "Requests over a rate limit.", ("scope",))
+overloaded_total = Counter("overloaded_total", "Requests answered 503 at the door: too much in progress.", ("reason",))
 rate_limit_fallback_total = Counter("rate_limit_fallback_total", "Limit checks counted here because Redis was away.")
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -141,19 +141,38 @@ def _bucket() -> str:
 
 def place(*parts: str) -> Place:
     """Return where something is kept, as the settings say at this moment."""
-    config = settings.CONFIG.storage
-    address = urlsplit(config.url.get_secret_value())
+    address = urlsplit(_bucket())
     if address.scheme != "s3":
         folder = str(_local(address.path, parts))
         return Place(uri=folder, path=folder, filesystem=fs.LocalFileSystem())
+    return _in_bucket(address, parts)
+
+
+def _in_bucket(address: SplitResult, parts: Sequence[str], **patience: float) -> Place:
+    config = settings.CONFIG.storage
     path = "/".join(part for part in (address.netloc, address.path.strip("/"), *parts) if part)
     endpoint = config.endpoint.get_secret_value().rstrip("/")
     options = {**PATIENCE, "allow_http": str(config.allow_http).lower(), "region": config.region}
-    given = {"region": config.region, "connect_timeout": 5.0, "request_timeout": 60.0}
+    given = {"region": config.region, "connect_timeout": 5.0, "request_timeout": 60.0, **patience}
     if endpoint:
         options["endpoint"] = endpoint
         given |= {"endpoint_override": urlsplit(endpoint).netloc, "scheme": urlsplit(endpoint).scheme}
     return Place(uri=f"s3://{path}", path=path, filesystem=fs.S3FileSystem(**given), options=options)
+
+
+def reach_bucket(seconds: float) -> None:
+    """Ask for the bucket that is configured, no longer than so at each step.
+
+    Raises
+    ------
+    OSError
+        If it does not answer, or does not let us in.
+    """
+    there = _in_bucket(urlsplit(_bucket()), (), request_timeout=seconds, connect_timeout=seconds)
+    found = there.filesystem.get_file_info(fs.FileSelector(there.path, allow_not_found=True))
+    bucket = there.path.partition("/")[0]
+    if not found and there.filesystem.get_file_info(bucket).type == fs.FileType.NotFound:
+        raise FileNotFoundError("there is no such bucket")
 
 
 def _local(root: str, parts: Sequence[str]) -> Path:

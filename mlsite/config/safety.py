@@ -1,6 +1,7 @@
 """Values that are well-formed and still must not start a process."""
 
 from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
 
 from mlsite.config.schema import Config
 
@@ -11,7 +12,7 @@ DEFAULT_BEGINNINGS = ("change", "secret", "default", "django-insecure", "example
 
 def faults(config: Config) -> list[str]:
     """Return one line for each unsafe value, naming its key and never showing a secret."""
-    checks: list[Callable[[Config], Iterator[str]]] = [_files, _ports, _stores, _storage, _engines]
+    checks: list[Callable[[Config], Iterator[str]]] = [_files, _ports, _stores, _storage, _engines, _tracing]
     if config.app_env != "dev":
         checks += [_secrets, _switches]
     return [fault for check in checks for fault in check(config)]
@@ -46,6 +47,18 @@ def _engines(config: Config) -> Iterator[str]:
             "features.engine (FEATURES__ENGINE): spark reads no bucket, and storage.url (STORAGE_URL) names one: Spark "
             "would need Hadoop's S3 libraries; use duckdb, polars or dask, or a folder that all its workers see"
         )
+
+
+def _tracing(config: Config) -> Iterator[str]:
+    if config.tracing.endpoint.get_secret_value() and not _is_installed("opentelemetry-exporter-otlp-proto-http"):
+        yield "tracing.endpoint (TRACING__ENDPOINT): needs its extra: pip install -r requirements-otel.txt"
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
 
 
 def _secrets(config: Config) -> Iterator[str]:

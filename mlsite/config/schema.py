@@ -36,6 +36,8 @@ class ServerConfig(Section):
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(1, ge=1, le=64)
     threads: int = Field(1, ge=1, le=256)
+    max_in_progress: int = Field(128, ge=1, le=1024)
+    max_slow_senders: int = Field(256, ge=1, le=2048)
     allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
     trusted_proxies: Names = []
     base_url: str = ""
@@ -152,6 +154,8 @@ class KafkaConfig(Section):
 
 
 class StreamingConfig(Section):
+    expected: Names = []
+    max_lag: int = Field(0, ge=0)
     kafka: KafkaConfig = KafkaConfig()
 
 
@@ -207,6 +211,12 @@ class LogsConfig(Section):
     keep: int = Field(5, ge=1)
 
 
+class TracingConfig(Section):
+    endpoint: Annotated[SecretStr, address_of("http", "https")] = SecretStr("")
+    sample: Share = 1.0
+    service: str = Field("mlsite", min_length=1, max_length=100)
+
+
 class Config(Section):
     """The whole configuration of one process."""
 
@@ -241,6 +251,7 @@ class Config(Section):
     features: FeaturesConfig = FeaturesConfig()
     storage: StorageConfig = StorageConfig()
     logs: LogsConfig = LogsConfig()
+    tracing: TracingConfig = TracingConfig()
 
     def keys(self) -> dict[str, Any]:
         """Return every key by its dotted name, secrets masked."""

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from features.ground.audit import audited_refusals
 from features.ground.errors import bounded
+from features.ground.tracing import traced
 from models_store.actions.decide import Decision, decide, expires_at, needed_approvals
 from models_store.actions.decide_stored import expire_overdue
 from models_store.actions.evidence import Gathered, gather_evidence
@@ -54,6 +55,7 @@ class Promotion:
     warning: str = ""
 
 
+@traced("promote", lambda spec, *, target_stage, **_: {"promotion.version": spec, "promotion.stage": target_stage})
 def promote(
     spec: str,
     *,

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -12,14 +12,15 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from features.ground.errors import DomainError
 from models_store.core.spec import parse_spec
 from pipeline.adapters.scored import score_many
 from pipeline.core.streaming import Answer, Message, Request, answer, dead_letter, decode
-from predictions import engine
+from predictions import engine, metrics
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.frames import check_rows
 from predictions.core.inputs import Columns
-from predictions.errors import InvalidRequestError, ScoringError
+from predictions.errors import InvalidRequestError
 from predictions.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -27,12 +28,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Who:
-    """Which version answers, as what, in which generation of the model."""
+    """Which version answers, as what, in which generation of the model; and who does if that one, a canary, can't."""
 
     loaded: LoadedVersion
     role: str
     generation: int
     route: Mapping[str, Any] = field(default_factory=dict)
+    production: LoadedVersion | None = None
+    fallback: str = ""
 
     def named(self, role: str) -> dict[str, Any]:
         """Return how an answer names who gave it."""
@@ -46,6 +49,9 @@ class _Scored:
     request: Request
     row: Prediction
     model: dict[str, Any]
+
+
+Asked = Sequence[tuple[Who, Request]]
 
 
 def answer_messages(model: str, messages: Sequence[Message], *, actor: str) -> list[Answer]:
@@ -77,7 +83,7 @@ def answer_messages(model: str, messages: Sequence[Message], *, actor: str) -> l
     answers = {item.message.prediction_id: item for item in decoded.dead}
     scored: list[_Scored] = []
     for asked in _by_version(model, decoded.requests):
-        good, dead = _score(asked, actor)
+        good, dead = _ask(asked, actor)
         scored += good
         answers.update(dead)
     _write([item.row for item in scored])
@@ -119,19 +125,46 @@ def who_answers(model: str, entities: Sequence[str], prediction_id: UUID) -> Who
             loaded=engine.version(spec.model, spec.number), role=Prediction.Role.PINNED, generation=serving.generation
         )
     loaded, role, route = serving.pick(entities, prediction_id)
-    return Who(loaded=loaded, role=role, generation=serving.generation, route=route)
+    beside = serving.production if role == Prediction.Role.CANARY else None
+    return Who(loaded=loaded, role=role, generation=serving.generation, route=route, production=beside)
 
 
-def _score(asked: Sequence[tuple[Who, Request]], actor: str) -> tuple[list[_Scored], dict[UUID, Answer]]:
+def _ask(asked: Asked, actor: str) -> tuple[list[_Scored], dict[UUID, Answer]]:
+    """Score what one version is asked; what a canary has no answer for, production is asked."""
+    production, canary = asked[0][0].production, asked[0][0].loaded
+    if production is None:
+        scored, dead = _score(asked, actor)
+        return scored, {key: dead_letter(*why) for key, why in dead.items()}
+    try:
+        scored, dead = _score(asked, actor)
+        codes = {key: code for key, (_, code, _) in dead.items()}
+    except Exception as error:  # whatever a canary does is nobody's fault but its own, as in the predict action
+        said = error.code if isinstance(error, DomainError) else "internal_error"
+        logger.exception("canary %s@%s failed, production answers", canary.model, canary.number)
+        scored, codes = [], {request.message.prediction_id: said for _, request in asked}
+    again = [
+        (replace(who, loaded=production, role=Prediction.Role.PRODUCTION, production=None, fallback=code), request)
+        for who, request in asked
+        if (code := codes.get(request.message.prediction_id))
+    ]
+    if not again:
+        return scored, {}
+    more, letters = _ask(again, actor)
+    metrics.canary_fallbacks_total.labels(canary.model).inc(len(more))
+    return scored + more, letters
+
+
+def _score(asked: Asked, actor: str) -> tuple[list[_Scored], dict[UUID, tuple[Message, str, str]]]:
+    """Return the answers, and code and reason of what has none."""
     started = time.perf_counter()
     loaded, requests = asked[0][0].loaded, [request for _, request in asked]
     checked = check_rows(loaded.plan, [request.row for request in requests])
     scored = score_many(loaded, checked.frame)
     latency_ms = (time.perf_counter() - started) * 1000
     refused = [(place, InvalidRequestError.code, reason) for place, reason in checked.rejected.items()]
-    refused += [(checked.kept[place], ScoringError.code, reason) for place, reason in scored.failed.items()]
+    refused += [(checked.kept[place], scored.codes[place], reason) for place, reason in scored.failed.items()]
     dead = {
-        requests[place].message.prediction_id: dead_letter(requests[place].message, code, reason)
+        requests[place].message.prediction_id: (requests[place].message, code, reason)
         for place, code, reason in refused
     }
     columns = {name: values for name, values in checked.frame.items() if name not in loaded.hidden}
@@ -164,6 +197,7 @@ def _row(who: Who, request: Request, *, outputs: dict[str, Any], latency_ms: flo
         principal=actor,
         entity_keys=[request.key] if request.key is not None else [],
         route=dict(who.route),
+        fallback=who.fallback,
         outputs=outputs,
         rows=1,
         latency_ms=latency_ms,

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from features.ground.progress import Report, silent
 from pipeline.actions.answer_messages import answer_messages, who_answers
+from pipeline.actions.note_consumer import beat_consumer, begin_consumer, end_consumer
+from pipeline.adapters.processes import worker_name
 from pipeline.core.streaming import Consumed, Message, Source
 from pipeline.errors import InvalidStreamError, StreamInterruptedError
 
@@ -17,6 +19,7 @@ IDLE_SLEEP_S = 0.1
 MOST_FAILURES = 6
 LONGEST_PAUSE_S = 10.0
 REPORT_EVERY_S = 1.0
+BEAT_EVERY_S = 5.0
 
 
 def _never() -> bool:
@@ -83,7 +86,19 @@ def consume(
     _check(request)
     # Asked before the first poll: a stream nobody can answer is not touched.
     who_answers(request.model, [], UUID(int=0))
-    return _Loop(source, request, stop, report).run()
+    loop = _Loop(source, request, stop, report)
+    if request.until_idle_s is not None or request.max_messages is not None:
+        return loop.run()
+    # Nobody waits for its end: health says how it is.
+    name, worker = source.name, worker_name()
+    begin_consumer(name, model=request.model, worker=worker)
+    try:
+        done = loop.run(beat=lambda: beat_consumer(name, worker=worker, lag=source.lag(), committed=loop.committed))
+    except BaseException as error:
+        end_consumer(name, worker=worker, error=f"{type(error).__name__}: {error}")
+        raise
+    end_consumer(name, worker=worker)
+    return done
 
 
 def _check(request: ConsumeRequest) -> None:
@@ -100,15 +115,23 @@ class _Loop:
         self._last_at = time.monotonic()
         self._reported_at = 0.0
 
-    def run(self) -> Consumed:
+    @property
+    def committed(self) -> int:
+        return self._scored + self._dead
+
+    def run(self, beat: Callable[[], None] = lambda: None) -> Consumed:
+        beaten_at = 0.0
         while not self._stop() and (limit := self._limit()) > 0:
+            if time.monotonic() - beaten_at >= BEAT_EVERY_S:
+                beaten_at = time.monotonic()
+                beat()
             try:
                 if not self._step(limit):
                     break
                 self._failures = 0
             except StreamInterruptedError as error:
                 self._go_back(error)
-        count = self._scored + self._dead
+        count = self.committed
         return Consumed(in_=count, scored=self._scored, dead_letters=self._dead, committed=count)
 
     def _step(self, limit: int) -> bool:

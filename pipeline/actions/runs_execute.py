@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from features.ground.errors import DomainError
 from features.ground.progress import Report, silent
+from features.ground.tracing import traced
 from pipeline.actions.runs_claim import claim_run, start_run
 from pipeline.actions.runs_finish import fail, interrupt, succeed
 from pipeline.actions.runs_heartbeat import Heartbeat
@@ -85,6 +86,7 @@ def run_inline(kind: str, params: Mapping[str, Any], *, actor: str, report: Repo
     return _attempt(start_run(kind, params, actor=actor, worker=worker_name()), report)
 
 
+@traced("run", lambda run, _: {"run.id": str(run.pk), "run.kind": str(run.kind), "run.attempt": run.attempt})
 def _attempt(run: Run, shown: Report) -> Run:
     log = RunLog(run.log)
     log.add(timezone.now(), f"attempt {run.attempt}, worker {run.worker}")

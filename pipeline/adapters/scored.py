@@ -17,6 +17,7 @@ class ManyScored:
     predictions: list[Any] = field(default_factory=list)
     probabilities: list[list[float]] | None = None
     failed: dict[int, str] = field(default_factory=dict)
+    codes: dict[int, str] = field(default_factory=dict)
 
     def probability(self, index: int) -> list[float] | None:
         """Return the shares of the answer at an index of `places`."""
@@ -27,6 +28,7 @@ def score_many(loaded: LoadedVersion, frame: Columns) -> ManyScored:
     """Score checked columns; if the model refuses them, look by halves for the rows it refuses."""
     rows = len(next(iter(frame.values()))) if frame else 0
     failed: dict[int, str] = {}
+    codes: dict[int, str] = {}
     places: list[int] = []
     predictions: list[Any] = []
     shares: list[list[float]] = []
@@ -37,7 +39,7 @@ def score_many(loaded: LoadedVersion, frame: Columns) -> ManyScored:
             scored = score_frame(loaded, {name: values[part.start : part.stop] for name, values in frame.items()})
         except ScoringError as error:
             if len(part) == 1:
-                failed[part.start] = error.message
+                failed[part.start], codes[part.start] = error.message, error.code
             else:
                 middle = (part.start + part.stop) // 2
                 waiting += [range(middle, part.stop), range(part.start, middle)]
@@ -45,4 +47,4 @@ def score_many(loaded: LoadedVersion, frame: Columns) -> ManyScored:
         places += part
         predictions += scored.predictions
         shares += scored.probabilities or []
-    return ManyScored(places=places, predictions=predictions, probabilities=shares or None, failed=failed)
+    return ManyScored(places=places, predictions=predictions, probabilities=shares or None, failed=failed, codes=codes)

@@ -69,6 +69,15 @@ class JsonlSource:
         self._lock.close()
 
     @property
+    def name(self) -> str:
+        """Return the output's name: one process at a time writes there."""
+        return self._output.name
+
+    def lag(self) -> int | None:
+        """Return None: lines are not counted before they are read."""
+        return None
+
+    @property
     def ready(self) -> bool:
         """Tell that lines can be read: always."""
         return True

@@ -88,6 +88,22 @@ class KafkaSource:
             self._consumer.close(autocommit=False, timeout_ms=5_000)
 
     @property
+    def name(self) -> str:
+        """Return the group and the slot."""
+        return f"{self._config.group_id}.{self._config.slot}"
+
+    def lag(self) -> int | None:
+        """Return how far the partitions at hand are ahead of what was polled, as of the last fetch of each."""
+        consumer = self._consumer
+        try:
+            ends = [(consumer.highwater(part), consumer.position(part, 1000)) for part in consumer.assignment()]
+        except KafkaError:
+            return None
+        if not ends or any(end is None or at is None for end, at in ends):
+            return None
+        return int(sum(max(0, end - at) for end, at in ends))
+
+    @property
     def ready(self) -> bool:
         """Tell whether the group has let this consumer in."""
         return bool(self._consumer.group_metadata().generation_id > 0)
@@ -141,15 +157,12 @@ class KafkaSource:
         partition = answer.message.partition % len(self._producer.partitions_for(topic))
         return self._producer.send(topic, value=answer.body, key=answer.message.key, partition=partition)
 
-    def _name(self) -> str:
-        return f"{self._config.group_id}.{self._config.slot}"
-
     def _new_consumer(self) -> Any:
         return KafkaConsumer(
             self._config.input_topic,
             bootstrap_servers=self._config.bootstrap_servers.split(","),
             group_id=self._config.group_id,
-            group_instance_id=self._name(),
+            group_instance_id=self.name,
             max_poll_records=self._config.poll_records,
             **_CONSUMER,
         )
@@ -157,7 +170,7 @@ class KafkaSource:
     def _new_producer(self) -> Any:
         return KafkaProducer(
             bootstrap_servers=self._config.bootstrap_servers.split(","),
-            transactional_id=f"mlsite.{self._name()}",
+            transactional_id=f"mlsite.{self.name}",
             allow_auto_create_topics=False,
             **_PRODUCER,
         )

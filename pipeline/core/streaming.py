@@ -93,8 +93,17 @@ class Source(Protocol):
     """Where messages come from and answers go to, all or nothing."""
 
     @property
+    def name(self) -> str:
+        """Return what tells this stream's consumer from others."""
+        ...
+
+    @property
     def ready(self) -> bool:
         """Tell whether messages can come yet; until then nothing counts as idle."""
+        ...
+
+    def lag(self) -> int | None:
+        """Return how many messages wait, as far as is known without asking; None if nothing is."""
         ...
 
     def poll(self, limit: int) -> list[Message]:

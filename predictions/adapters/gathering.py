@@ -5,6 +5,7 @@ from collections import deque
 
 import numpy as np
 
+from predictions.adapters.crew import crew
 from predictions.adapters.runtime import MAX_BATCH, Runtime, Scores
 from predictions.core.inputs import Columns
 
@@ -46,6 +47,7 @@ class GatheringRuntime:
         """Return one prediction per row, or raise what the runtime says to these very values."""
         question = _Question(frame)
         self._waiting.append(question)
+        crew.step_aside()
         with self._turn:
             while not question.is_answered:
                 self._answer(self._gathered())

@@ -2,16 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
+from prometheus_client import REGISTRY
 
 from models_store.actions.promote import promote
 from pipeline.actions.consume import ConsumeRequest, consume
 from pipeline.adapters.stream_jsonl import JsonlSource
 from pipeline.core.streaming import MAX_MESSAGE_BYTES, Consumed
 from predictions import engine
-from predictions.errors import InvalidRequestError
+from predictions.actions.audit_routes import audit_routes
+from predictions.errors import InvalidRequestError, NotFiniteError
 from predictions.models import Prediction
 from tests.pipeline.served_model import flights, register
 from tests.pipeline.stream_files import answers, lines, offsets, run, written
@@ -133,6 +136,48 @@ def test_canary_answers_its_share_by_key(folder: Path) -> None:
         by_key.setdefault(item["key"], set()).add(item["model"]["role"])
     assert all(len(roles) == 1 for roles in by_key.values())
     assert offsets(answers(folder)) == list(range(60))
+
+
+def canary_that_fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Put a canary beside production that has no answer for delays over 10."""
+    promote(str(register(seed=7)), target_stage="canary", percent=100, reason="test", actor="cli:test")
+    engine.refresh()
+    canary = engine.serving("late").canary
+    assert canary is not None
+    score = canary.runtime.score
+
+    def moody(frame: Any) -> Any:
+        if (frame["delay"] > 10).any():
+            raise error
+        return score(frame)
+
+    monkeypatch.setattr(canary.runtime, "score", moody)
+
+
+@pytest.mark.parametrize("error", [NotFiniteError("no number"), ZeroDivisionError("a fault of its own")])
+def test_production_answers_what_a_canary_cannot(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    canary_that_fails(monkeypatch, error)
+    before = REGISTRY.get_sample_value("canary_fallbacks_total", {"model": "late"}) or 0.0
+    rows = [{"delay": delay, "distance": 500.0, "carrier": "AA"} for delay in (1.0, 40.0, 2.0, 50.0)]
+    written(folder, [*map(json.dumps, rows), json.dumps({"delay": "x"})])
+    assert run(folder) == Consumed(in_=5, scored=4, dead_letters=1, committed=5)
+    expected = isinstance(error, NotFiniteError)
+    roles = ["canary", "production"] * 2 if expected else ["production"] * 4
+    found = answers(folder)
+    assert [item["model"]["role"] for item in found] == roles
+    assert [item["model"]["version"] for item in found] == [2 if role == "canary" else 1 for role in roles]
+    assert found[1]["prediction"] == "late"
+    code = "not_finite" if expected else "internal_error"
+    logged = {row.offset: row for row in Prediction.objects.all()}
+    assert [logged[at].fallback for at in range(4)] == ["" if role == "canary" else code for role in roles]
+    assert {row.route["percent"] for row in logged.values()} == {100}
+    assert audit_routes().ok
+    after = REGISTRY.get_sample_value("canary_fallbacks_total", {"model": "late"}) or 0.0
+    assert after - before == roles.count("production")
+    # What production refuses too is a dead letter, with production's reason.
+    assert "lacks distance, carrier" in answers(folder, "out.jsonl.dead")[0]["error"]
 
 
 def test_named_version_answers_pinned(folder: Path) -> None:

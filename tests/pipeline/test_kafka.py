@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mlsite.health import check_consumers
 from pipeline.adapters.stream_kafka import KafkaSource
 from pipeline.errors import BrokerUnavailableError
 from predictions.models import Prediction
@@ -118,9 +119,11 @@ def test_sigterm_finishes_the_poll_and_leaves(topics: Topics, var_dir: Path) -> 
     process = topics.consumer(var_dir)
     assert process.stderr is not None
     process.stderr.readline()
+    assert " runs" in check_consumers()
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
+    assert check_consumers().endswith(" has stopped")
     done = json.loads(out)
     assert done["committed"] == len(topics.read("out")) + len(topics.read("dead"))
 

@@ -173,23 +173,6 @@ def test_slow_clients_without_a_token_keep_nobody_waiting(server: Server, client
     assert answers_well(client, site)
 
 
-def test_slow_bodies_keep_nobody_waiting_where_there_are_threads(site: Site) -> None:
-    head = f"POST {OWN} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer(site)['Authorization']}\r\n"
-    begun = f"{head}Content-Type: application/json\r\nContent-Length: {len(GOOD)}\r\n\r\n{{".encode()
-    with site.served(threads=16) as server, httpx.Client(base_url=server.base, timeout=60) as client:
-        slow = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(12)]
-        try:
-            for connection in slow:
-                connection.sendall(begun)
-            assert all(answers_well(client, site) for _ in range(20))
-            for connection in slow:
-                connection.sendall(GOOD[1:])
-            assert all(connection.recv(65_536).startswith(b"HTTP/1.1 200 ") for connection in slow)
-        finally:
-            for connection in slow:
-                connection.close()
-
-
 def test_a_hostile_request_leaves_nothing_in_the_log(client: httpx.Client, site: Site) -> None:
     headers = {**bearer(site), "Content-Type": "application/json", "X-Request-ID": "hostile-1"}
     answer = client.post(OWN, content=b'{"data": [[4, 1, "red"], [1e999, 1, "red"]]}', headers=headers)

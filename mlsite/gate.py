@@ -1,0 +1,175 @@
+"""The door of a web process: how many requests it lets in at once, and what it says to the others."""
+
+import time
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+from django.conf import settings
+from django.urls import Resolver404, resolve
+
+from features.ground.request_ids import request_id
+from mlsite.api import RETRY_AFTER_S, refusal
+from predictions import metrics
+from predictions.adapters.crew import Seat, Work, crew
+from predictions.errors import OverloadedError
+from predictions.lane import Application, Environ
+
+# Asked by those who decide whether this process is well: they are always let in.
+ALWAYS = ("/api/v1/health", "/api/v1/metrics", "/v2/health/")
+# What is answered at once, as a whole.
+WHOLE = (tuple, list)
+PREDICTS = ("/predict", "/infer", "/invocations")
+ALWAYS_TOO = frozenset(("/ping", "/health", "/version"))
+
+
+class Gate:
+    """Let in as many requests of a kind as `server.max_in_progress`, and answer 503 to the others at once."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        crew.start()
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        work = _work(environ.get("PATH_INFO", ""))
+        if (refused := _refused(environ, work)) is not None:
+            return _say(refused, environ, start_response)
+        seat = crew.seat()
+        crew.enter(seat, work)
+        environ["wsgi.input"] = _Body(environ["wsgi.input"], seat)
+        # Who may rest later must know how the answer ends.
+        sent = _Sent(start_response) if crew.is_crowded else start_response
+        try:
+            answer = self.application(environ, sent)
+        except BaseException:
+            crew.leave(seat)
+            raise
+        if type(answer) not in WHOLE:
+            return _Answer(answer, seat, may_rest=_may_rest(environ, sent))
+        if crew.leave(seat) and _may_rest(environ, sent):
+            return _Answer(answer, seat, may_rest=True)
+        return [*answer]
+
+
+class _Body:
+    """A body that says when its sender is waited for."""
+
+    __slots__ = ("_input", "_seat")
+
+    def __init__(self, body: Any, seat: Seat) -> None:
+        self._input, self._seat = body, seat
+
+    def read(self, *size: int) -> bytes:
+        """Read up to so many bytes."""
+        crew.begin_reading(self._seat)
+        try:
+            return self._input.read(*size)  # type: ignore[no-any-return]  # a stream of bytes
+        finally:
+            crew.end_reading(self._seat)
+
+    def readline(self, *size: int) -> bytes:
+        """Read a line."""
+        crew.begin_reading(self._seat)
+        try:
+            return self._input.readline(*size)  # type: ignore[no-any-return]  # a stream of bytes
+        finally:
+            crew.end_reading(self._seat)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+
+class _Sent:
+    """What an answer's headers say of its end."""
+
+    __slots__ = ("_start", "has_length")
+
+    def __init__(self, start_response: Any) -> None:
+        self._start, self.has_length = start_response, False
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        self.has_length = any(name.lower() == "content-length" for name, _ in headers)
+        return self._start(status, headers, *more)
+
+
+def _may_rest(environ: Environ, sent: Any) -> bool:
+    """Tell whether a thread may rest in the end of its answer: the client must have all of it by then."""
+    return (
+        isinstance(sent, _Sent)
+        and sent.has_length
+        and environ.get("SERVER_SOFTWARE") == "Granian"
+        and environ.get("SERVER_PROTOCOL", "").startswith("HTTP/1")
+    )
+
+
+class _Answer:
+    """An answer that ends its request when it is sent, after which its thread may rest."""
+
+    __slots__ = ("_answer", "_may_rest", "_parts", "_seat")
+
+    def __init__(self, answer: Iterable[bytes], seat: Seat, *, may_rest: bool) -> None:
+        self._answer, self._seat, self._may_rest = answer, seat, may_rest
+        self._parts = iter(answer)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def __next__(self) -> bytes:
+        return next(self._parts)
+
+    def close(self) -> None:
+        """End the request."""
+        try:
+            if close := getattr(self._answer, "close", None):
+                close()
+        finally:
+            if crew.leave(self._seat) and self._may_rest:
+                crew.rest(self._seat)
+
+
+def _work(path: str) -> Work:
+    return Work.PREDICT if path.endswith(PREDICTS) else Work.OTHER
+
+
+def _refused(environ: Environ, work: Work) -> OverloadedError | None:
+    """Return why a request is not let in, if it is not."""
+    server, busy, slow = settings.CONFIG.server, len(crew.working[work]), len(crew.reading)
+    is_full = busy >= server.max_in_progress
+    if not is_full and slow < server.max_slow_senders:
+        return None
+    path = environ.get("PATH_INFO", "")
+    if path.startswith(ALWAYS) or path in ALWAYS_TOO:
+        return None
+    if is_full:
+        return OverloadedError(f"{busy} requests are in progress here, and no more are taken", reason="in_progress")
+    if environ.get("CONTENT_LENGTH", "0") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return None
+    text = f"{slow} clients send their bodies slowly, and no more are waited for"
+    return OverloadedError(text, reason="slow_senders")
+
+
+def _say(error: OverloadedError, environ: Environ, start_response: Any) -> Iterable[bytes]:
+    started = time.perf_counter()
+    asked = SimpleNamespace(
+        path=environ.get("PATH_INFO", ""), request_id=request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+    )
+    answer = refusal(asked, 503, error.message, error.code, error.fields, Retry_After=str(RETRY_AFTER_S))
+    answer["Content-Length"] = str(len(answer.content))
+    answer["X-Request-ID"] = asked.request_id
+    answer["X-Content-Type-Options"] = "nosniff"
+    metrics.overloaded_total.labels(error.fields["reason"]).inc()
+    method, route = environ["REQUEST_METHOD"], route_of(asked.path)
+    metrics.observe_request(method, route, 503, time.perf_counter() - started)
+    start_response("503 Service Unavailable", list(answer.items()))
+    return [answer.content]
+
+
+@lru_cache(maxsize=256)
+def route_of(path: str) -> str:
+    """Return the route of an address, as the metrics name it."""
+    try:
+        return resolve(path).route or "/"
+    except Resolver404:
+        return "unmatched"
