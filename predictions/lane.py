@@ -19,6 +19,7 @@ from features.ground.request_ids import request_id
 from predictions import engine, metrics, tokens
 from predictions.actions.log_predictions import log
 from predictions.actions.predict import PredictRequest, predict
+from predictions.actions.predict_plain import predict_plain
 from predictions.adapters.limits import ENVIRON_KEY, hit
 from predictions.adapters.slow import note_slow
 
@@ -146,17 +147,16 @@ def _answer(
         return None
     body = environ["wsgi.input"].read(length)
     asked_by = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+    caller = principal.caller
     try:
-        answer = predict(
-            PredictRequest(
-                principal=principal.name, caller=principal.caller, request_id=asked_by, model=model, body=body
-            )
-        )
+        content = predict_plain(body, caller=caller, request_id=asked_by, model=model)
+        if content is None:
+            asked = PredictRequest(principal=caller.name, caller=caller, request_id=asked_by, model=model, body=body)
+            content = predict(asked).json()
     except Exception:  # noqa: BLE001 (Django's view meets the same, says it in full and logs it)
         # The body is put back for it.
         environ["wsgi.input"] = io.BytesIO(body)
         return None
-    content = answer.json()
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(content))),
@@ -164,7 +164,7 @@ def _answer(
         *_fixed_headers(environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_X_FORWARDED_PROTO", "")[:8]),
     ]
     if decision is not None:
-        headers.extend(decision.headers().items())
+        headers += decision.headers().items()
     return headers, content
 
 

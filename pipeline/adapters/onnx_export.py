@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -134,7 +135,7 @@ def parity_columns(rows: pd.DataFrame, features: Features) -> Columns:
     """Return the rows to compare on, in the form the runtimes take."""
     spread = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), PARITY_ROWS)).astype(int))
     chosen = rows.iloc[spread]
-    columns: Columns = {}
+    columns: dict[str, npt.NDArray[Any]] = {}
     for name in features.names:
         values = chosen[name]
         if name in features.categorical:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.utils import timezone
 
@@ -16,8 +17,10 @@ from predictions import metrics
 from predictions.adapters.cache import PredictionCache
 from predictions.adapters.gathering import GatheringRuntime
 from predictions.adapters.runtime import OnnxRuntime, Runtime, SklearnRuntime
+from predictions.core.answer import about_json
 from predictions.core.entities import ServedView
-from predictions.core.inputs import Columns, InputLimits, InputPlan
+from predictions.core.input_limits import InputLimits
+from predictions.core.inputs import Columns, InputPlan
 from predictions.errors import ModelLoadError
 
 FILES: dict[str, tuple[str, type[OnnxRuntime] | type[SklearnRuntime]]] = {
@@ -44,6 +47,7 @@ class LoadedVersion:
     threshold: float | None
     hidden: frozenset[str]
     max_depth: int
+    about: bytes
     loaded_at: datetime
     cache: PredictionCache
     meters: metrics.VersionMeters
@@ -73,6 +77,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         threshold=version.output_schema.get("threshold"),
         hidden=_hidden(version),
         max_depth=config.security.max_depth,
+        about=about_json(name, version.number, "production"),
         loaded_at=timezone.now(),
         cache=PredictionCache(config.model.cache_size),
         meters=metrics.meters(name, version.number),
@@ -135,7 +140,7 @@ def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:
 
 
 def _sample(plan: InputPlan, means: dict[str, Any], rows: int) -> Columns:
-    frame: Columns = {}
+    frame: dict[str, npt.NDArray[Any]] = {}
     for column in plan.columns:
         if column["dtype"] == "string":
             text = (column.get("allowed") or ["sample"])[0]

@@ -12,6 +12,7 @@ import onnxruntime
 import pandas as pd
 
 from predictions.core.inputs import Columns
+from predictions.core.number_frame import NumberFrame
 from predictions.core.threshold import labels_at
 from predictions.errors import ModelLoadError, ScoringError
 
@@ -116,6 +117,8 @@ class OnnxRuntime:
             If the graph refuses the values.
         """
         rows = len(next(iter(frame.values())))
+        if 0 < rows <= MAX_BATCH:
+            return self._run(frame, 0, rows)
         parts = [self._run(frame, start, min(start + MAX_BATCH, rows)) for start in range(0, rows, MAX_BATCH)]
         if not parts:
             return Scores(predictions=[])
@@ -138,6 +141,8 @@ class OnnxRuntime:
     def _feeds(self, frame: Columns, index: Any) -> dict[str, npt.NDArray[Any]]:
         if self._matrix:
             dtype = _NUMPY[self._inputs[self._matrix]]
+            if isinstance(frame, NumberFrame):
+                return {self._matrix: frame.matrix[index].astype(dtype)}
             return {self._matrix: np.stack([frame[name][index] for name in self.names], axis=1).astype(dtype)}
         return {name: _tensor(frame[name][index], self._inputs[name]) for name in self.names}
 
