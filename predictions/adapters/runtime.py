@@ -1,16 +1,17 @@
 """The two ways a model is asked: an ONNX graph, or the scikit-learn pipeline itself."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-import pandas as pd
 
+from features.ground.late import joblib, pd
 from predictions.core.inputs import Columns
 from predictions.core.number_frame import NumberFrame
 from predictions.core.threshold import labels_at
