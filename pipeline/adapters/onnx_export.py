@@ -73,13 +73,7 @@ def export(
 
 
 def _converted(pipeline: Pipeline, features: Features) -> bytes:
-    inputs = [
-        (
-            f"input_{position}",
-            StringTensorType([None, 1]) if name in features.categorical else FloatTensorType([None, 1]),
-        )
-        for position, name in enumerate(features.names)
-    ]
+    inputs = _inputs(features)
     portable = _portable(pipeline, features)
     classifies = hasattr(portable[-1], "predict_proba")
     options = {id(portable): {"zipmap": False}} if classifies else None
@@ -87,9 +81,21 @@ def _converted(pipeline: Pipeline, features: Features) -> bytes:
         # Deprecations inside the converter; the graph is judged by its answers.
         warnings.simplefilter("ignore")
         graph = to_onnx(portable, initial_types=inputs, options=options)
-    _rename_inputs(graph.graph, {f"input_{position}": name for position, name in enumerate(features.names)})
+    if features.categorical:
+        _rename_inputs(graph.graph, {f"input_{position}": name for position, name in enumerate(features.names)})
     blob: bytes = graph.SerializeToString()
     return blob
+
+
+def _inputs(features: Features) -> list[tuple[str, Any]]:
+    """Return the inputs of the graph: one matrix of numbers, which is asked fastest, or one per column beside texts."""
+    if not features.categorical:
+        return [("input", FloatTensorType([None, len(features.names)]))]
+    texts, number = StringTensorType([None, 1]), FloatTensorType([None, 1])
+    return [
+        (f"input_{position}", texts if name in features.categorical else number)
+        for position, name in enumerate(features.names)
+    ]
 
 
 def _portable(pipeline: Pipeline, features: Features) -> Pipeline:
