@@ -106,7 +106,7 @@ class Server:
         ours = {"DJANGO_SETTINGS_MODULE": "mlsite.settings", "VAR_DIR": str(folder / "var"), "PYTHONPATH": str(ROOT)}
         ours |= {"RATE_LIMIT": "100000000/minute", "MODEL__CACHE_SIZE": "0", "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         ours |= {"PROCESS_ROLE": "web", "SERVER__THREADS": str(self.kind.threads)}
-        command = [sys.executable, str(HERE / "serve_site.py"), model, self.kind.engine, str(models)]
+        command = [sys.executable, str(PEERS / "our_site.py"), model, self.kind.engine, str(models)]
         done = subprocess.run(command, env=environ | ours, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"the site of {self.name} was not made: {done.stderr[-2000:]}")

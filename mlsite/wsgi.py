@@ -1,5 +1,6 @@
 """The WSGI application: the lane for the common predict request, Django for everything else."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -11,3 +12,8 @@ from mlsite import urls  # noqa: F401 (now, and not while the first client waits
 from predictions.lane import Lane
 
 application = Lane(django_application)
+
+# What is here now stays for good: collecting garbage need not look through it again and again.
+gc.collect()
+gc.freeze()
+gc.set_threshold(10_000, 10, 10)

@@ -15,6 +15,7 @@ from django.http.request import split_domain_port, validate_host
 from django.urls import resolve, reverse
 from django.utils.module_loading import import_string
 
+from features.ground.quick_settings import setting
 from features.ground.request_ids import request_id
 from predictions import engine, metrics, tokens
 from predictions.actions.log_predictions import log
@@ -102,7 +103,7 @@ def _routes() -> _Routes:
 
 def _caller(environ: Environ) -> tokens.Principal | None:
     """Return the caller if the token was verified a short while ago and its roles suffice."""
-    config = settings.CONFIG
+    config = setting("CONFIG")
     if not config.enable_auth:
         return tokens.ANYONE
     token = tokens.bearer(environ.get("HTTP_AUTHORIZATION", ""))
@@ -127,9 +128,9 @@ def _ordinary_length(environ: Environ) -> int:
         and length.isascii()
         and length.isdigit()
         and len(length) < 10
-        and _is_known_host(environ.get("HTTP_HOST", ""), tuple(settings.ALLOWED_HOSTS))
+        and _is_known_host(environ.get("HTTP_HOST", ""), tuple(setting("ALLOWED_HOSTS")))
     )
-    return int(length) if ordinary and int(length) <= settings.CONFIG.security.max_request_size else 0
+    return int(length) if ordinary and int(length) <= setting("CONFIG").security.max_request_size else 0
 
 
 @lru_cache(maxsize=256)
@@ -141,7 +142,7 @@ def _is_known_host(host: str, allowed: tuple[str, ...]) -> bool:
 def _answer(
     environ: Environ, principal: tokens.Principal, model: str | None, length: int
 ) -> tuple[list[tuple[str, str]], bytes] | None:
-    decision = hit("predict", principal.name, settings.CONFIG.rate_limit)
+    decision = hit("predict", principal.name, setting("CONFIG").rate_limit)
     environ[ENVIRON_KEY] = decision
     if decision is not None and not decision.allowed:
         return None

@@ -164,6 +164,8 @@ def bearer(header: str) -> str | None:
 
     HTTP Basic carries it as the password, or as the name of an empty one: some clients can send nothing else.
     """
+    if header.startswith("Bearer "):
+        return header[7:].strip() or None
     scheme, _, value = header.partition(" ")
     value = value.strip()
     if scheme.lower() == "basic":

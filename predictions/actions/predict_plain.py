@@ -6,8 +6,7 @@ The same steps as `predict`, in one function and without the objects between the
 import time
 from datetime import UTC, datetime
 
-from django.conf import settings
-
+from features.ground.quick_settings import setting
 from predictions import engine
 from predictions.actions.log_predictions import log
 from predictions.adapters.prediction_ids import new_id
@@ -49,7 +48,7 @@ def predict_plain(body: bytes, *, caller: Caller, request_id: str, model: str | 
     loaded = serving.production
     if loaded is None or serving.canary is not None or serving.shadow is not None:
         return None
-    if settings.CONFIG.row_rate_limit != "off":
+    if setting("CONFIG").row_rate_limit != "off":
         return None
     check_may_call(caller, caller.name, serving.model, serving.callers)
     text, scored = b"", loaded.cache.get(body)

@@ -17,6 +17,7 @@ import redis
 from django.conf import settings
 
 from features.ground.paths import var_path
+from features.ground.quick_settings import setting
 from predictions import metrics
 from predictions.errors import RowLimitError
 
@@ -149,12 +150,12 @@ class RedisCounter:
 
 
 _lock = threading.Lock()
-_counters: dict[tuple[str, str], FileCounter | RedisCounter] = {}
+_counters: dict[tuple[Path, str], FileCounter | RedisCounter] = {}
 
 
 def counter() -> FileCounter | RedisCounter:
     """Return the counter of this installation, opened once per process."""
-    place = (str(settings.VAR_DIR), settings.REDIS_URL)
+    place = (setting("VAR_DIR"), setting("REDIS_URL"))
     found = _counters.get(place)
     if found is None:
         with _lock:
@@ -173,7 +174,7 @@ def check_rows(principal: str, rows: int) -> None:
     RowLimitError
         If the caller has not so many left.
     """
-    decision = hit("rows", principal, settings.CONFIG.row_rate_limit, rows)
+    decision = hit("rows", principal, setting("CONFIG").row_rate_limit, rows)
     if decision is not None and not decision.allowed:
         wait = decision.retry_after
         raise RowLimitError(

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from features.ground.quick_settings import setting
 from predictions import metrics
 from predictions.adapters.spool import Spool, bytes_on_disk
 from predictions.core.log_entry import LogEntry
@@ -79,7 +80,7 @@ class LogBuffer:
         LogUnavailableError
             If every answer must outlive a crash, and this one can't.
         """
-        config = settings.CONFIG.prediction_log
+        config = setting("CONFIG").prediction_log
         if not config.enabled:
             return False
         if config.sample < 1 and entry.id.int % 10_000 >= config.sample * 10_000:

@@ -94,6 +94,7 @@ class OnnxRuntime:
             raise ModelLoadError(f"the ONNX graph does not load: {error}") from error
         self.names = [str(column["name"]) for column in input_schema]
         self._inputs = {node.name: node.type for node in self._session.get_inputs()}
+        self._outputs = [node.name for node in self._session.get_outputs()]
         self._matrix = self._matrix_name()
         self._labels = _Labels(output_schema)
         self._classifies = output_schema.get("task") == "classification"
@@ -131,7 +132,7 @@ class OnnxRuntime:
         # A linear model alone gives other bits than among two or more, so one row is asked twice.
         index = slice(start, stop) if stop - start > 1 else [start, start]
         try:
-            outputs = self._session.run(None, self._feeds(frame, index))
+            outputs = self._session.run(self._outputs, self._feeds(frame, index))
         except _ONNX_ERRORS as error:
             raise ScoringError(f"the model refused the values: {error}") from error
         rows = stop - start
