@@ -16,6 +16,7 @@ from models_store.models import ModelVersion
 from predictions import metrics
 from predictions.adapters.cache import PredictionCache
 from predictions.adapters.gathering import GatheringRuntime
+from predictions.adapters.linear import linear_runtime
 from predictions.adapters.runtime import OnnxRuntime, Runtime, SklearnRuntime
 from predictions.core.answer import about_json
 from predictions.core.entities import ServedView
@@ -125,8 +126,10 @@ def _runtime(version: ModelVersion) -> tuple[Runtime, int]:
     if blob is None:
         raise ModelLoadError(f"the artefact of {version} holds no {name}, which its engine {version.engine} needs")
     runtime = kind(blob, version.input_schema, version.output_schema)
+    if isinstance(runtime, OnnxRuntime):
+        return linear_runtime(blob, runtime, version.input_schema, version.output_schema) or runtime, len(blob)
     # A pipeline's call costs milliseconds for any number of rows, a graph's less than waiting for others would.
-    return GatheringRuntime(runtime) if kind is SklearnRuntime else runtime, len(blob)
+    return GatheringRuntime(runtime), len(blob)
 
 
 def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:

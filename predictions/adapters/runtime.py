@@ -49,7 +49,7 @@ class Runtime(Protocol):
         ...
 
 
-class _Labels:
+class Labels:
     """From a graph's or pipeline's answer to the JSON values of the output schema, by its threshold if it has one."""
 
     def __init__(self, output_schema: Mapping[str, Any]) -> None:
@@ -59,13 +59,19 @@ class _Labels:
         self._by_label = {str(label): label for label in self.classes} | {label: label for label in self.classes}
 
     def scores(self, labels: npt.NDArray[Any], shares: npt.NDArray[np.floating[Any]] | None) -> Scores:
+        """Return labels by the model's own choice, or by the threshold."""
         if self.threshold is None:
-            return Scores(predictions=self._original(labels), probabilities=shares)
+            return Scores(predictions=self.original(labels), probabilities=shares)
         if shares is None:
             raise ScoringError("the model has a threshold and answered no probabilities to hold against it")
-        return Scores(predictions=labels_at(shares, self.classes, self.threshold), probabilities=shares)
+        return self.decided(shares)
 
-    def _original(self, labels: npt.NDArray[Any]) -> list[Any]:
+    def decided(self, shares: npt.NDArray[np.floating[Any]]) -> Scores:
+        """Return labels by the threshold."""
+        return Scores(predictions=labels_at(shares, self.classes, float(self.threshold or 0)), probabilities=shares)
+
+    def original(self, labels: npt.NDArray[Any]) -> list[Any]:
+        """Return labels as they were in training."""
         values = labels.ravel().tolist()
         if not self.classes:
             return values
@@ -96,7 +102,7 @@ class OnnxRuntime:
         self._inputs = {node.name: node.type for node in self._session.get_inputs()}
         self._outputs = [node.name for node in self._session.get_outputs()]
         self._matrix = self._matrix_name()
-        self._labels = _Labels(output_schema)
+        self._labels = Labels(output_schema)
         self._classifies = output_schema.get("task") == "classification"
 
     def _matrix_name(self) -> str | None:
@@ -175,7 +181,7 @@ class SklearnRuntime:
             raise ModelLoadError(f"the pipeline does not load: {type(error).__name__}: {error}") from error
         self.names = [str(column["name"]) for column in input_schema]
         self._text = {str(column["name"]) for column in input_schema if column["dtype"] == "string"}
-        self._labels = _Labels(output_schema)
+        self._labels = Labels(output_schema)
         self._classifies = output_schema.get("task") == "classification"
         _use_one_thread(self._estimator)
 
