@@ -1,6 +1,6 @@
 """Hand answers to the prediction log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from django.conf import settings
@@ -31,22 +31,26 @@ def _show_means(entries: Sequence[LogEntry]) -> None:
         if entry.role != "shadow":
             frames.setdefault(entry.model, []).append(entry.frame)
     for model, parts in frames.items():
-        parts = _joined(parts)
-        for name in parts[-1]:
-            columns = [part[name] for part in parts if name in part]
-            if all(column.dtype.kind == "f" for column in columns):
-                values = np.concatenate(columns)
-                if not np.isnan(values).all():
-                    metrics.feature_mean_value.labels(model, name).set(float(np.nanmean(values)))
+        for name, mean in _means(parts):
+            metrics.feature_mean_value.labels(model, name).set(mean)
 
 
-def _joined(parts: list[Columns]) -> list[Columns]:
-    """Put the matrices of one version together, so that its columns are looked at once and not for each answer."""
+def _means(parts: list[Columns]) -> Iterator[tuple[str, float]]:
+    """Yield the numeric columns that have values, and the mean of these."""
     layout = parts[-1].layout if isinstance(parts[-1], NumberFrame) else None
     matrices = [part.matrix for part in parts if isinstance(part, NumberFrame) and part.layout is layout]
-    if layout is None or len(matrices) < len(parts):
-        return parts
-    return [NumberFrame(layout, np.concatenate(matrices))]
+    if layout is not None and len(matrices) == len(parts):
+        whole = np.concatenate(matrices)
+        known = ~np.isnan(whole)
+        sums, counts = np.where(known, whole, 0.0).sum(axis=0).tolist(), known.sum(axis=0).tolist()
+        yield from ((name, sums[at] / counts[at]) for name, at in layout.places.items() if counts[at])
+        return
+    for name in parts[-1]:
+        columns = [part[name] for part in parts if name in part]
+        if all(column.dtype.kind == "f" for column in columns):
+            values = np.concatenate(columns)
+            if not np.isnan(values).all():
+                yield name, float(np.nanmean(values))
 
 
 log = LogBuffer(_write, _write_rows)

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from features.errors import BadEntityError
 from features.ground.errors import DomainError
+from features.ground.ordered_ids import ordered_id
 from predictions import engine, metrics
 from predictions.actions.log_predictions import log
 from predictions.actions.look_up_entities import look_up_entities
@@ -19,7 +20,6 @@ from predictions.actions.score_shadow import offer_to_shadow
 from predictions.adapters.explaining import explain_rows
 from predictions.adapters.limits import check_rows
 from predictions.adapters.loading import LoadedVersion
-from predictions.adapters.prediction_ids import new_id
 from predictions.adapters.scoring import score_frame
 from predictions.adapters.serving import Serving
 from predictions.core.answer import PredictAnswer
@@ -139,7 +139,7 @@ def predict(request: PredictRequest) -> PredictAnswer:
     ScoringError, LogUnavailableError
         If the model has no answer for these inputs, or the answer must be recorded and can't be.
     """
-    started, key = time.perf_counter(), new_id()
+    started, key = time.perf_counter(), ordered_id()
     serving = engine.serving(request.model)
     check_may_call(request.caller, request.principal, serving.model, serving.callers)
     payload = None

@@ -6,10 +6,10 @@ The same steps as `predict`, in one function and without the objects between the
 import time
 from datetime import UTC, datetime
 
+from features.ground.ordered_ids import ordered_id
 from features.ground.quick_settings import setting
 from predictions import engine
 from predictions.actions.log_predictions import log
-from predictions.adapters.prediction_ids import new_id
 from predictions.adapters.scoring import score_frame
 from predictions.core.answer import answer_json
 from predictions.core.caller import Caller, check_may_call
@@ -43,7 +43,7 @@ def predict_plain(body: bytes, *, caller: Caller, request_id: str, model: str | 
     InvalidRequestError, TooManyRowsError, UnknownModelError, ModelForbiddenError, ScoringError, LogUnavailableError
         As `predict`.
     """
-    started, key = time.perf_counter(), new_id()
+    started, key = time.perf_counter(), ordered_id()
     serving = engine.serving(model)
     loaded = serving.production
     if loaded is None or serving.canary is not None or serving.shadow is not None:

@@ -3,11 +3,11 @@
 import time
 from dataclasses import dataclass, replace
 
+from features.ground.ordered_ids import ordered_id
 from predictions import metrics
 from predictions.actions.log_predictions import log
 from predictions.adapters.background import BackgroundQueue, shadow_room
 from predictions.adapters.loading import LoadedVersion
-from predictions.adapters.prediction_ids import new_id
 from predictions.adapters.scoring import score_frame
 from predictions.core.log_entry import LogEntry
 from predictions.errors import PredictionsError
@@ -43,7 +43,7 @@ def score_shadow(request: ShadowRequest) -> None:
     log.offer(
         replace(
             live,
-            id=new_id(),
+            id=ordered_id(),
             version_id=loaded.version_id,
             role="shadow",
             route={"beside": str(live.id)},
