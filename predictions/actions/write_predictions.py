@@ -1,10 +1,9 @@
 """Store logged answers."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from django.db import connection, transaction
@@ -41,7 +40,7 @@ def write_predictions(rows: Sequence[LogRow], *, patience_s: float | None = None
         # Many rows a statement: after each one the driver waits for its turn among the threads that answer.
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            _execute(cursor, _statement(len(part)), list(chain.from_iterable(_values(part))))
+            _execute(cursor, _statement(len(part)), _values(part))
     return len(rows)
 
 
@@ -73,11 +72,17 @@ def _statement(rows: int) -> str:
     return f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608 (names of our own model)
 
 
-def _values(rows: Sequence[LogRow]) -> Iterator[tuple[Any, ...]]:
+def _values(rows: Sequence[LogRow]) -> list[Any]:
+    """Return the values of rows one after the other, as the database takes them."""
     time_of = connection.ops.adapt_datetimefield_value
     native_ids, now = connection.features.has_native_uuid_field, time_of(timezone.now())
     in_text = connection.vendor == "sqlite"
-    for key, *middle, at, source in rows:
+    values: list[Any] = []
+    for row in rows:
+        key, at = row.id, row.at
+        values.append(key if native_ids else key.hex)
+        values += row[1:-2]
         # What Django makes of a time in UTC, without asking it for each row.
-        when = str(at.replace(tzinfo=None)) if in_text and at.tzinfo is UTC else time_of(at)
-        yield (key if native_ids else key.hex, *middle, when, source, now)
+        values.append(at.isoformat(" ")[:-6] if in_text and at.tzinfo is UTC else time_of(at))
+        values += (row.source, now)
+    return values

@@ -43,7 +43,7 @@ class InputPlan:
         self._low = np.array([bounds[i][0] for i in self._numbers], dtype=np.float64)
         self._high = np.array([bounds[i][1] for i in self._numbers], dtype=np.float64)
         # What lies between these is within the bounds of every column.
-        self._inner = (max(self._low, default=0.0), min(self._high, default=0.0))
+        self._inner = (float(max(self._low, default=0.0)), float(min(self._high, default=0.0)))
         self._required = np.array([not schema[i].get("nullable", False) for i in self._numbers], dtype=bool)
         self._allowed = {i: frozenset(schema[i]["allowed"]) for i in self._texts if schema[i].get("allowed")}
 
