@@ -19,7 +19,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from features.ground.errors import bounded
 from pipeline.core.preprocessing import Features
-from predictions.adapters.runtime import OnnxRuntime, Scores, SklearnRuntime
+from predictions.adapters.linear import graph_runtime
+from predictions.adapters.runtime import Scores, SklearnRuntime
 from predictions.core.inputs import Columns
 from predictions.errors import ModelLoadError, ScoringError
 
@@ -66,7 +67,7 @@ def export(
     columns = parity_columns(rows, features)
     try:
         want = SklearnRuntime(saved, input_schema, output_schema).score(columns)
-        got = OnnxRuntime(blob, input_schema, output_schema).score(columns)
+        got = graph_runtime(blob, input_schema, output_schema).score(columns)
     except (ModelLoadError, ScoringError) as error:
         return Export(blob=None, reason=bounded(f"it can't be asked: {error.message}", 500))
     return _judged(blob, want, got, tolerance)

@@ -56,18 +56,19 @@ def _shares(margin: float) -> tuple[float, float]:
     return (less, more) if margin > 0 else (more, less)
 
 
-def linear_runtime(
-    blob: bytes, runtime: OnnxRuntime, input_schema: Sequence[Mapping[str, Any]], output_schema: Mapping[str, Any]
-) -> LinearRuntime | None:
-    """Return a runtime of a graph that is linear and says what the graph itself says, else None."""
+def graph_runtime(
+    blob: bytes, input_schema: Sequence[Mapping[str, Any]], output_schema: Mapping[str, Any]
+) -> OnnxRuntime | LinearRuntime:
+    """Return what asks a graph: the sum it is, if it is linear and that says what its engine says, else its engine."""
+    runtime = OnnxRuntime(blob, input_schema, output_schema)
     if any(column["dtype"] == "string" for column in input_schema):
-        return None
+        return runtime
     graph = linear_graph(blob, len(input_schema))
     if graph is None or (graph.labels is None) != (output_schema.get("task") != "classification"):
-        return None
+        return runtime
     found = LinearRuntime(graph, runtime.names, output_schema)
     columns = _probes(graph, runtime.names)
-    return found if _is_same(found.score(columns), runtime.score(columns)) else None
+    return found if _is_same(found.score(columns), runtime.score(columns)) else runtime
 
 
 def _probes(graph: LinearGraph, names: Sequence[str]) -> Columns:

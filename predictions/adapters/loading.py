@@ -16,18 +16,15 @@ from models_store.models import ModelVersion
 from predictions import metrics
 from predictions.adapters.cache import PredictionCache
 from predictions.adapters.gathering import GatheringRuntime
-from predictions.adapters.linear import linear_runtime
-from predictions.adapters.runtime import OnnxRuntime, Runtime, SklearnRuntime
+from predictions.adapters.linear import graph_runtime
+from predictions.adapters.runtime import Runtime, SklearnRuntime
 from predictions.core.answer import about_json
 from predictions.core.entities import ServedView
 from predictions.core.input_limits import InputLimits
 from predictions.core.inputs import Columns, InputPlan
 from predictions.errors import ModelLoadError
 
-FILES: dict[str, tuple[str, type[OnnxRuntime] | type[SklearnRuntime]]] = {
-    "onnx": ("model.onnx", OnnxRuntime),
-    "sklearn": ("model.joblib", SklearnRuntime),
-}
+FILES = {"onnx": "model.onnx", "sklearn": "model.joblib"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -121,15 +118,14 @@ def _hidden(version: ModelVersion) -> frozenset[str]:
 
 def _runtime(version: ModelVersion) -> tuple[Runtime, int]:
     artefact = read_artefact(version)
-    name, kind = FILES[version.engine]
+    name = FILES[version.engine]
     blob = artefact.files.get(name)
     if blob is None:
         raise ModelLoadError(f"the artefact of {version} holds no {name}, which its engine {version.engine} needs")
-    runtime = kind(blob, version.input_schema, version.output_schema)
-    if isinstance(runtime, OnnxRuntime):
-        return linear_runtime(blob, runtime, version.input_schema, version.output_schema) or runtime, len(blob)
+    if version.engine == "onnx":
+        return graph_runtime(blob, version.input_schema, version.output_schema), len(blob)
     # A pipeline's call costs milliseconds for any number of rows, a graph's less than waiting for others would.
-    return GatheringRuntime(runtime), len(blob)
+    return GatheringRuntime(SklearnRuntime(blob, version.input_schema, version.output_schema)), len(blob)
 
 
 def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:
