@@ -58,11 +58,11 @@ def predict_plain(body: bytes, *, caller: Caller, request_id: str, model: str | 
         payload = parse_payload(body, max_depth=loaded.max_depth)
         if payload.entities is not None:
             return None
-        frame: Columns | None = None if payload.rows is None else loaded.plan.plain_frame(payload.rows)
-        if frame is not None:
+        frame: Columns | None = None
+        if payload.rows is not None:
             text = body[body.index(b"[") : body.rindex(b"]") + 1]
-        elif payload.rows is not None:
-            frame = loaded.plan.from_rows(payload.rows)
+            if (frame := loaded.plan.plain_frame(payload.rows, text)) is None:
+                text, frame = b"", loaded.plan.from_rows(payload.rows)
         else:
             frame = loaded.plan.from_records(payload.records or ())
         scored = score_frame(loaded, frame)

@@ -42,18 +42,22 @@ class LinearRuntime:
         if self._pair is None:
             return Scores(predictions=margins)
         no, yes = self._pair
-        shares = np.array([_shares(margin) for margin in margins]).reshape(-1, 2)
+        shares = _shares(margins)
         if self._labels.threshold is not None:
             return self._labels.decided(shares)
         return Scores(predictions=[yes if margin > 0 else no for margin in margins], probabilities=shares)
 
 
-def _shares(margin: float) -> tuple[float, float]:
-    if margin != margin:
-        return margin, margin
-    small = math.exp(-abs(margin))
-    less, more = small / (1 + small), 1 / (1 + small)
-    return (less, more) if margin > 0 else (more, less)
+def _shares(margins: list[float]) -> npt.NDArray[np.float64]:
+    """Return the shares of both classes; Python's exponential, for one row as for many, gives the same bits."""
+    small = [math.exp(-abs(margin)) for margin in margins]
+    if len(margins) == 1:
+        less, more = small[0] / (1 + small[0]), 1 / (1 + small[0])
+        return np.array([(less, more) if margins[0] > 0 else (more, less)])
+    smalls = np.array(small)
+    less, more = smalls / (1 + smalls), 1 / (1 + smalls)
+    is_second = np.array(margins) > 0
+    return np.stack([np.where(is_second, less, more), np.where(is_second, more, less)], axis=1)
 
 
 def graph_runtime(
