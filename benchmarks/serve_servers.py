@@ -79,7 +79,9 @@ class Server:
         self.name, self.kind, self.port, self.token = name, KINDS[name], free_port(), ""
         folder.mkdir(parents=True)
         python = peers / self.kind.peer / "bin" / "python" if self.kind.peer else Path(sys.executable)
-        models = peers / (self.kind.peer or "fastapi") / "models"
+        models = peers / (self.kind.peer or "ours") / "models"
+        if self.kind.engine and not models.exists():
+            subprocess.run([sys.executable, str(PEERS / "models.py"), str(models)], check=True)
         environ = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "BENCH_MODEL": model}
         environ |= {
             "BENCH_MODELS": str(models),
