@@ -52,8 +52,8 @@ def _shares(margins: list[float]) -> npt.NDArray[np.float64]:
     """Return the shares of both classes; Python's exponential, for one row as for many, gives the same bits."""
     small = [math.exp(-abs(margin)) for margin in margins]
     if len(margins) == 1:
-        less, more = small[0] / (1 + small[0]), 1 / (1 + small[0])
-        return np.array([(less, more) if margins[0] > 0 else (more, less)])
+        pair = small[0] / (1 + small[0]), 1 / (1 + small[0])
+        return np.array([pair if margins[0] > 0 else pair[::-1]])
     smalls = np.array(small)
     less, more = smalls / (1 + smalls), 1 / (1 + smalls)
     is_second = np.array(margins) > 0

@@ -116,7 +116,8 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
-        kind, value = tag & 7, None
+        kind = tag & 7
+        value: Any
         if kind == _VARINT:
             value, at = _varint(data, at)
         elif kind == _BYTES:
