@@ -19,11 +19,20 @@ os.register_at_fork(after_in_child=_waiting.clear)
 
 def ordered_id() -> UUID:
     """Return a new id; who knows others can't guess it."""
+    return UUID(int=_number())
+
+
+def ordered_hex() -> str:
+    """Return a new id as 32 hexadecimal digits."""
+    return f"{_number():032x}"
+
+
+def _number() -> int:
     try:
         drawn = _waiting.pop()
     except IndexError:
         drawn = _draw()
-    return UUID(int=(time.time_ns() // 1_000_000 << 80) | _MARKS | (drawn & _RANDOM))
+    return (time.time_ns() // 1_000_000 << 80) | _MARKS | (drawn & _RANDOM)
 
 
 def _draw() -> int:

@@ -2,7 +2,7 @@
 
 import re
 
-from features.ground.ordered_ids import ordered_id
+from features.ground.ordered_ids import ordered_hex
 
 _USABLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 # W3C Trace Context: version, trace, parent, flags; a later version may add to it.
@@ -13,7 +13,7 @@ _TRACEPARENT = re.compile(
 
 def request_id(given: str) -> str:
     """Return the given id if it is short and plain, else a new one."""
-    return given if given and _USABLE.fullmatch(given) else ordered_id().hex
+    return given if given and _USABLE.fullmatch(given) else ordered_hex()
 
 
 def trace_of(traceparent: str) -> dict[str, str]:
