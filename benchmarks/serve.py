@@ -1,167 +1,189 @@
 #!/usr/bin/env python
-"""Load a running server with one-row predict requests; print requests per second and latencies as one JSON object.
+"""Compare our server, everything on, with the bare web server and with peers.
 
-Needs nothing but Python. Where `wrk` is installed it makes the load, because Python clients tire before the server
-does. See README.md in this folder.
+  benchmarks/peers/setup.sh FOLDER                 # once: an environment for each peer
+  .venv/bin/python benchmarks/serve.py --peers FOLDER [WORKLOAD ...]
+
+All servers of a workload are up together and loaded in turn by wrk, which must be on the PATH; figures are medians of
+the rounds. The processor time is that of all of a server's processes, so that threads of its web server count too.
 """
 
 import argparse
-import http.client
 import json
 import os
 import random
-import re
 import shutil
+import statistics
+import struct
 import subprocess
+import sys
 import tempfile
-import threading
-import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-BODIES = 500  # different rows, so that a cache of answers is not what is measured unless --same is given
-LUA = """
-local bodies, n = { %s }, 0
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "Bearer %s"
-request = function() n = n %% #bodies + 1; return wrk.format(nil, nil, nil, bodies[n]) end
-done = function(s, l)
-  local bad = s.errors.status + s.errors.connect + s.errors.read + s.errors.write + s.errors.timeout
-  io.write(string.format("@@%%d %%d %%d %%f %%f\\n", s.requests, s.duration, bad,
-    l:percentile(50) / 1000, l:percentile(99) / 1000))
-end
-"""
+from serve_servers import KINDS, PEERS, Server
+
+# Means of the breast cancer data, which is where the models come from.
+ROW = [14.1, 19.3, 92.0, 655, 0.096, 0.104, 0.089, 0.049, 0.18, 0.063, 0.4, 1.2, 2.9, 40, 0.007]
+ROW += [0.025, 0.032, 0.012, 0.02, 0.004, 16, 25.7, 107, 880, 0.13, 0.25, 0.27, 0.11, 0.29, 0.084]
+YARDSTICKS = ("constant", "fastapi-min", "fastapi-ort", "mlflow", "bentoml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What is asked, over how many connections, of whom."""
+
+    model: str
+    rows: int
+    connections: int
+    servers: tuple[str, ...]
+
+
+WORKLOADS = {
+    "lr-1-c64": Workload(model="lr", rows=1, connections=64, servers=("ours", "ours-view", *YARDSTICKS)),
+    "lr-1-c1": Workload(model="lr", rows=1, connections=1, servers=("ours", "ours-view", *YARDSTICKS)),
+    "lr-100-c64": Workload(model="lr", rows=100, connections=64, servers=("ours", *YARDSTICKS)),
+    "lr-1000-c16": Workload(
+        model="lr", rows=1000, connections=16, servers=("ours", "ours-arrow", "fastapi-min", "fastapi-ort", "mlflow")
+    ),
+    "rf-1-c64": Workload(
+        model="rf", rows=1, connections=64, servers=("ours", "fastapi-min", "fastapi-ort", "mlflow", "bentoml")
+    ),
+    "rf-sklearn-1-c64": Workload(
+        model="rf", rows=1, connections=64, servers=("ours-sklearn", "fastapi-min", "bentoml", "bentoml-batch")
+    ),
+}
 
 
 def main() -> None:
-    """Read the options, check one answer, make the load, print the figures."""
+    """Run the workloads that are asked for, and print a table of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="name of a model with a production version")
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
-    parser.add_argument("--token", default=os.environ.get("TOKEN", ""), help="a JWT (default: $TOKEN)")
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--row", type=json.loads, help="a JSON row to vary (default: made from the model's schema)")
-    parser.add_argument("--same", action="store_true", help="send one row again and again")
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(WORKLOADS)} (default: all)")
+    parser.add_argument("--peers", type=Path, required=True, help="a folder with an environment for each peer")
+    parser.add_argument("--only", default="", help="servers, separated by commas (default: all whose peer is there)")
+    parser.add_argument("--base", default="fastapi-min", help="the server ratios are to")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--json", type=Path, help="append one JSON object a row to a file")
     options = parser.parse_args()
-    bodies = make_bodies(options)
-    path = f"/api/v1/models/{options.model}/predict"
-    status, answer = call(options, "POST", path, bodies[0])
-    if status != 200:
-        raise SystemExit(f"one request must work before many are sent; got {status}: {answer[:500].decode()}")
-    load = with_wrk if shutil.which("wrk") else with_threads
-    load(options, path, bodies[:20])  # warm
-    figures = load(options, path, bodies)
-    print(json.dumps({"client": load.__name__.removeprefix("with_"), "connections": options.connections, **figures}))
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not on the PATH: install it, it makes the load")
+    if unknown := set(options.workloads) - WORKLOADS.keys():
+        raise SystemExit(f"unknown workload {', '.join(sorted(unknown))}; known are {', '.join(WORKLOADS)}")
+    for name in options.workloads or WORKLOADS:
+        with tempfile.TemporaryDirectory() as folder:
+            run(name, options, Path(folder))
 
 
-def call(options: argparse.Namespace, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-    """Send one request on a connection of its own."""
-    connection = http.client.HTTPConnection(urlsplit(options.url).netloc, timeout=30)
+def run(name: str, options: argparse.Namespace, folder: Path) -> None:
+    """Start the servers of a workload, load them in turn, print their figures."""
+    workload, servers = WORKLOADS[name], list[Server]()
+    only = set(options.only.split(",")) if options.only else set(workload.servers)
     try:
-        connection.request(method, path, body, headers(options))
-        response = connection.getresponse()
-        return response.status, response.read()
-    except OSError as error:
-        raise SystemExit(f"no server answers at {options.url}: {error}") from error
+        for server in (server for server in workload.servers if server in only):
+            peer = KINDS[server].peer
+            if peer and not (options.peers / peer / "bin" / "python").exists():
+                print(f"# {server} is left out: no environment {options.peers / peer}", file=sys.stderr)
+                continue
+            servers.append(Server(server, workload.model, options.peers, folder / server))
+        files = {form: bodies_of(form, workload.rows, folder) for form in {server.kind.form for server in servers}}
+        for server in servers:
+            answer = server.wait(first_of(files[server.kind.form]))
+            print(f"# {server.name} answers {answer[:100]!r}", file=sys.stderr)
+            load(server, files[server.kind.form], workload.connections, 1)
+        found: dict[str, list[dict[str, float]]] = {server.name: [] for server in servers}
+        for _ in range(options.rounds):
+            for server in servers:
+                found[server.name].append(measured(server, files[server.kind.form], workload, options.seconds))
+        report(name, found, {server.name: server.memory_mib() for server in servers}, options)
+    finally:
+        for server in servers:
+            server.stop()
 
 
-def headers(options: argparse.Namespace) -> dict[str, str]:
-    """Return the headers of every request."""
-    return {"Content-Type": "application/json", "Authorization": f"Bearer {options.token}"}
+def measured(server: Server, bodies: Path, workload: Workload, seconds: int) -> dict[str, float]:
+    """Load a server once; what it does after the load, for its log, counts as its work."""
+    server.settle()
+    before = server.cpu_seconds()
+    said = load(server, bodies, workload.connections, seconds)
+    server.settle()
+    said["cpu_us"] = (server.cpu_seconds() - before) / max(1, said["requests"]) * 1e6
+    return said
 
 
-def make_bodies(options: argparse.Namespace) -> list[bytes]:
-    """Return request bodies that differ in their numbers."""
-    row = options.row or row_of_schema(options)
-    draw = random.Random(0)
-    count = 1 if options.same else BODIES
-    rows = [[cell * draw.uniform(0.9, 1) if isinstance(cell, float) else cell for cell in row] for _ in range(count)]
-    return [json.dumps({"data": [cells]}).encode() for cells in rows]
-
-
-def row_of_schema(options: argparse.Namespace) -> list[Any]:
-    """Return a row within the bounds of the production version's input columns."""
-    production = read(options, f"/api/v1/models/{options.model}")["production"]
-    columns = read(options, f"/api/v1/models/{options.model}/versions/{production}")["schema"]["inputs"]
-    return [cell_of(column) for column in columns]
-
-
-def read(options: argparse.Namespace, path: str) -> dict[str, Any]:
-    """Return the JSON object at a path."""
-    status, answer = call(options, "GET", path)
-    if status != 200:
-        raise SystemExit(f"GET {path} answered {status}: {answer[:500].decode()}")
-    found: dict[str, Any] = json.loads(answer)
-    return found
-
-
-def cell_of(column: dict[str, Any]) -> Any:
-    """Return a value a column may hold."""
-    if column.get("allowed"):
-        return column["allowed"][0]
-    if column["dtype"] == "string":
-        return "a"
-    low, high = column.get("min"), column.get("max")
-    return float(high if high is not None else (low or 0) + 10)
-
-
-def with_wrk(options: argparse.Namespace, path: str, bodies: list[bytes]) -> dict[str, float]:
+def load(server: Server, bodies: Path, connections: int, seconds: int) -> dict[str, float]:
     """Make the load with wrk."""
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder, "load.lua")
-        script.write_text(LUA % (",".join(json.dumps(body.decode()) for body in bodies), options.token))
-        command = ["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds:g}s", "-s", str(script)]
-        out = subprocess.run([*command, options.url + path], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"@@(\d+) (\d+) (\d+) ([\d.]+) ([\d.]+)", out)
-    if not found:
+    environ = {"BENCH_BODIES": str(bodies), "BENCH_PATH": server.kind.path, "BENCH_TYPE": server.kind.content_type}
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(PEERS / "load.lua")]
+    command.append(f"http://127.0.0.1:{server.port}")
+    environ = os.environ | environ | {"BENCH_TOKEN": server.token or "none"}
+    out = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    line = next((line for line in out.splitlines() if line.startswith("@@")), None)
+    if line is None:
         raise SystemExit(f"wrk said nothing that could be read:\n{out}")
-    requests, microseconds, failed, p50, p99 = (float(part) for part in found.groups())
-    return figures_of(int(requests), microseconds / 1e6, int(failed), p50, p99)
+    said: dict[str, float] = json.loads(line[2:].replace("-nan", "0").replace("nan", "0"))
+    said["rps"] = (said["requests"] - said["failed"]) / said["seconds"]
+    return said
 
 
-def with_threads(options: argparse.Namespace, path: str, bodies: list[bytes]) -> dict[str, float]:
-    """Make the load with one Python thread per connection."""
-    latencies: list[float] = []
-    failed: list[int] = []
-    until = time.perf_counter() + options.seconds
+def report(
+    name: str, found: dict[str, list[dict[str, float]]], memory: dict[str, float], options: argparse.Namespace
+) -> None:
+    """Print one line a server, the fastest first, and note it in the file that was named."""
+    rows: list[dict[str, Any]] = []
+    for server, rounds in found.items():
+        middle = {key: statistics.median(one[key] for one in rounds) for key in ("rps", "p50_ms", "p99_ms", "cpu_us")}
+        spread = {"least": min(one["rps"] for one in rounds), "most": max(one["rps"] for one in rounds)}
+        failed = sum(one["failed"] for one in rounds)
+        rows.append({"workload": name, "server": server, **middle, **spread, "failed": failed, "mib": memory[server]})
+    base = next((row["rps"] for row in rows if row["server"] == options.base), None)
+    print(f"\n{name}: {options.rounds} x {options.seconds} s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"{'server':14} {'rps':>8} {'(least..most)':>16} {'ratio':>7} {'p50 ms':>8} {'p99 ms':>8} "
+        f"{'CPU us':>7} {'MiB':>5}"
+    )
+    for row in sorted(rows, key=lambda row: -row["rps"]):
+        row["ratio"] = row["rps"] / base if base else None
+        ratio = f"{row['ratio']:7.2f}" if base else "      -"
+        print(
+            f"{row['server']:14} {row['rps']:8.0f} {row['least']:7.0f}..{row['most']:<7.0f} {ratio} "
+            f"{row['p50_ms']:8.3f} {row['p99_ms']:8.2f} {row['cpu_us']:7.0f} {row['mib']:5.0f}"
+            + (f"  FAILED {row['failed']:.0f}" if row["failed"] else ""),
+            flush=True,
+        )
+    if options.json:
+        with options.json.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
 
-    def work(offset: int) -> None:
-        connection = http.client.HTTPConnection(urlsplit(options.url).netloc, timeout=30)
-        number = offset
-        while (started := time.perf_counter()) < until:
-            connection.request("POST", path, bodies[number % len(bodies)], headers(options))
-            response = connection.getresponse()
-            response.read()
-            latencies.append((time.perf_counter() - started) * 1000)
-            number += 1
-            if response.status != 200:
-                failed.append(response.status)
 
-    begun = time.perf_counter()
-    threads = [threading.Thread(target=work, args=(number * 7,)) for number in range(options.connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    seconds = time.perf_counter() - begun
-    ordered = sorted(latencies)
-    p50, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
-    return figures_of(len(ordered), seconds, len(failed), p50, p99)
+def bodies_of(form: str, rows: int, folder: Path) -> Path:
+    """Write different bodies, so that no cache of answers is measured."""
+    draw, path = random.Random(1), folder / f"bodies-{form}"
+    with path.open("wb") as file:
+        for _ in range(64 if rows < 1000 else 24):
+            table = [[float(f"{value * draw.uniform(0.7, 1.4):.6g}") for value in ROW] for _ in range(rows)]
+            body = arrow(table) if form == "arrow" else json.dumps({form: table}, separators=(",", ":")).encode()
+            file.write(struct.pack(">I", len(body)) + body)
+    return path
 
 
-def figures_of(requests: int, seconds: float, failed: int, p50_ms: float, p99_ms: float) -> dict[str, float]:
-    """Return the figures by name; failed requests are told, and do not count as served."""
-    served = (requests - failed) / seconds
-    return {
-        "requests_per_second": round(served, 1),
-        "p50_ms": round(p50_ms, 3),
-        "p99_ms": round(p99_ms, 3),
-        "requests": requests,
-        "failed": failed,
-    }
+def arrow(table: list[list[float]]) -> bytes:
+    """Return rows as one Arrow column of lists, which holds them in the order of the model's columns."""
+    import pyarrow as pa
+
+    cells = pa.array([cell for row in table for cell in row])
+    batch = pa.table({"rows": pa.FixedSizeListArray.from_arrays(cells, len(ROW))})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_table(batch)
+    return bytes(sink.getvalue())
+
+
+def first_of(path: Path) -> bytes:
+    """Return the first body of a file."""
+    content = path.read_bytes()
+    return content[4 : 4 + struct.unpack(">I", content[:4])[0]]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The WSGI application: the gate, the lane for the common predict request, Django for everything else."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -19,3 +20,8 @@ if settings.CONFIG.tracing.endpoint:
 
     served = TracedApplication(served)
 application = Gate(served)
+
+# What is here now stays for good: collecting garbage need not look through it again and again.
+gc.collect()
+gc.freeze()
+gc.set_threshold(10_000, 10, 10)

@@ -21,6 +21,7 @@ from predictions.adapters.loading import LoadedVersion, load_version
 from predictions.adapters.route_key import route_key
 from predictions.adapters.serving import ModelStatus, Serving, status_of
 from predictions.errors import AmbiguousModelError, ModelLoadError, ModelNotReadyError
+from predictions.noted import count_noted
 
 logger = logging.getLogger(__name__)
 LIVE = (Stage.PRODUCTION, Stage.CANARY, Stage.SHADOW)
@@ -188,6 +189,7 @@ class Engine:
         while True:
             close_old_connections()
             try:
+                count_noted()
                 self.refresh()
             except DatabaseError as error:
                 logger.warning("the registry can't be read; the loaded versions keep answering: %s", error)

@@ -15,10 +15,12 @@ from django.http.request import split_domain_port, validate_host
 from django.urls import resolve, reverse
 from django.utils.module_loading import import_string
 
+from features.ground.quick_settings import setting
 from features.ground.request_ids import request_id
 from predictions import engine, metrics, tokens
 from predictions.actions.log_predictions import log
 from predictions.actions.predict import PredictRequest, predict
+from predictions.actions.predict_plain import predict_plain
 from predictions.adapters.limits import ENVIRON_KEY, hit
 from predictions.adapters.slow import note_slow
 
@@ -101,7 +103,7 @@ def _routes() -> _Routes:
 
 def _caller(environ: Environ) -> tokens.Principal | None:
     """Return the caller if the token was verified a short while ago and its roles suffice."""
-    config = settings.CONFIG
+    config = setting("CONFIG")
     if not config.enable_auth:
         return tokens.ANYONE
     token = tokens.bearer(environ.get("HTTP_AUTHORIZATION", ""))
@@ -126,9 +128,9 @@ def _ordinary_length(environ: Environ) -> int:
         and length.isascii()
         and length.isdigit()
         and len(length) < 10
-        and _is_known_host(environ.get("HTTP_HOST", ""), tuple(settings.ALLOWED_HOSTS))
+        and _is_known_host(environ.get("HTTP_HOST", ""), tuple(setting("ALLOWED_HOSTS")))
     )
-    return int(length) if ordinary and int(length) <= settings.CONFIG.security.max_request_size else 0
+    return int(length) if ordinary and int(length) <= setting("CONFIG").security.max_request_size else 0
 
 
 @lru_cache(maxsize=256)
@@ -140,23 +142,22 @@ def _is_known_host(host: str, allowed: tuple[str, ...]) -> bool:
 def _answer(
     environ: Environ, principal: tokens.Principal, model: str | None, length: int
 ) -> tuple[list[tuple[str, str]], bytes] | None:
-    decision = hit("predict", principal.name, settings.CONFIG.rate_limit)
+    decision = hit("predict", principal.name, setting("CONFIG").rate_limit)
     environ[ENVIRON_KEY] = decision
     if decision is not None and not decision.allowed:
         return None
     body = environ["wsgi.input"].read(length)
     asked_by = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+    caller = principal.caller
     try:
-        answer = predict(
-            PredictRequest(
-                principal=principal.name, caller=principal.caller, request_id=asked_by, model=model, body=body
-            )
-        )
+        content = predict_plain(body, caller=caller, request_id=asked_by, model=model)
+        if content is None:
+            asked = PredictRequest(principal=caller.name, caller=caller, request_id=asked_by, model=model, body=body)
+            content = predict(asked).json()
     except Exception:  # noqa: BLE001 (Django's view meets the same, says it in full and logs it)
         # The body is put back for it.
         environ["wsgi.input"] = io.BytesIO(body)
         return None
-    content = answer.json()
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", str(len(content))),
@@ -164,7 +165,7 @@ def _answer(
         *_fixed_headers(environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_X_FORWARDED_PROTO", "")[:8]),
     ]
     if decision is not None:
-        headers.extend(decision.headers().items())
+        headers += decision.headers().items()
     return headers, content
 
 

@@ -1,10 +1,13 @@
 """The Prometheus metrics of serving; label values are bounded by what the server itself knows."""
 
+import atexit
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess
+
+from predictions.noted import NotedCounter, NotedHistogram, count_noted
 
 FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -38,7 +41,9 @@ feature_mean_value = Gauge(
 model_load_failures_total = Counter("model_load_failures_total", "Versions that could not be loaded.", ("model",))
 prediction_rows_total = Counter("prediction_rows_total", "Rows answered.", ("model", "version"))
 prediction_cache_hits_total = Counter("prediction_cache_hits_total", "Answers taken from the cache.", ("model",))
-prediction_log_accepted_total = Counter("prediction_log_accepted_total", "Answers handed to the prediction log.")
+prediction_log_accepted_total = NotedCounter(
+    Counter("prediction_log_accepted_total", "Answers handed to the prediction log.")
+)
 # accepted = written + spooled + shed, once nothing waits in memory; spooled = restored + refused + what is on disk.
 prediction_log_written_total = Counter(
     "prediction_log_written_total", "Answers written to the prediction log from memory."
@@ -65,6 +70,7 @@ rate_limit_fallback_total = Counter("rate_limit_fallback_total", "Limit checks c
 
 def registry() -> CollectorRegistry:
     """Return the metrics of all processes of this installation."""
+    count_noted()
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return REGISTRY
     found = CollectorRegistry()
@@ -78,8 +84,9 @@ METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request."""
     known = method if method in METHODS else "other"
-    http_requests_total.labels(known, route, str(status)).inc()
-    http_request_duration_seconds.labels(known, route).observe(seconds)
+    meters = route_meters(known, route, status)
+    meters.total.inc()
+    meters.duration.observe(seconds)
     if status >= 400:
         http_errors_total.labels(route, str(status)).inc()
 
@@ -88,21 +95,31 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
 class VersionMeters:
     """The metrics of one model version, bound once so that a request does not look them up."""
 
-    scoring: Histogram
-    request: Histogram
-    confidence: Histogram
-    cache_hits: Counter
-    rows: Counter
+    scoring: NotedHistogram
+    request: NotedHistogram
+    confidence: NotedHistogram
+    cache_hits: NotedCounter
+    rows: NotedCounter
+
+
+@cache
+def _noted_counter(metric: Counter, *labels: str) -> NotedCounter:
+    return NotedCounter(metric.labels(*labels))
+
+
+@cache
+def _noted_histogram(metric: Histogram, *labels: str) -> NotedHistogram:
+    return NotedHistogram(metric.labels(*labels))
 
 
 def meters(model: str, version: int) -> VersionMeters:
     """Return the bound metrics of a version."""
     return VersionMeters(
-        scoring=prediction_duration_seconds.labels(model),
-        request=request_duration_seconds_by_model.labels(model, str(version)),
-        confidence=prediction_confidence.labels(model),
-        cache_hits=prediction_cache_hits_total.labels(model),
-        rows=prediction_rows_total.labels(model, str(version)),
+        scoring=_noted_histogram(prediction_duration_seconds, model),
+        request=_noted_histogram(request_duration_seconds_by_model, model, str(version)),
+        confidence=_noted_histogram(prediction_confidence, model),
+        cache_hits=_noted_counter(prediction_cache_hits_total, model),
+        rows=_noted_counter(prediction_rows_total, model, str(version)),
     )
 
 
@@ -110,14 +127,17 @@ def meters(model: str, version: int) -> VersionMeters:
 class RouteMeters:
     """The metrics of one method, route and status, bound once."""
 
-    total: Counter
-    duration: Histogram
+    total: NotedCounter
+    duration: NotedHistogram
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def route_meters(method: str, route: str, status: int) -> RouteMeters:
     """Return the bound metrics of a route the server itself names."""
     return RouteMeters(
-        total=http_requests_total.labels(method, route, str(status)),
-        duration=http_request_duration_seconds.labels(method, route),
+        total=_noted_counter(http_requests_total, method, route, str(status)),
+        duration=_noted_histogram(http_request_duration_seconds, method, route),
     )
+
+
+atexit.register(count_noted)

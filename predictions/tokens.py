@@ -4,7 +4,7 @@ import threading
 import time
 from base64 import b64decode
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import jwt
@@ -36,16 +36,16 @@ class Principal:
     expires_at: float = float("inf")
     models: frozenset[str] | None = None
     is_authenticated: bool = True
+    caller: Caller = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the caller as the predict path knows one, once for all requests with a token."""
+        object.__setattr__(self, "caller", Caller(name=self.name, roles=self.roles, models=self.models))
 
     @property
     def is_anonymous(self) -> bool:
         """Tell whether nobody is known; never true here, and asked for by the framework."""
         return False
-
-    @property
-    def caller(self) -> Caller:
-        """Return the caller as the predict path knows one."""
-        return Caller(name=self.name, roles=self.roles, models=self.models)
 
     @property
     def pk(self) -> str:
@@ -164,6 +164,8 @@ def bearer(header: str) -> str | None:
 
     HTTP Basic carries it as the password, or as the name of an empty one: some clients can send nothing else.
     """
+    if header.startswith("Bearer "):
+        return header[7:].strip() or None
     scheme, _, value = header.partition(" ")
     value = value.strip()
     if scheme.lower() == "basic":

@@ -6,7 +6,7 @@ from typing import Literal
 import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
 
-from features.adapters.delta import KEEP_LOG, table_place
+from features.adapters.delta import keep_log, table_place
 from features.core.partitions import PARTITION
 from features.errors import TableLostError
 from features.ground.steps import step
@@ -55,7 +55,7 @@ def open_at(dataset: str, after: int | None) -> DeltaTable | None:
     if table.version() > after:
         step("undoing of a version nobody names")
         with where.reached():
-            table.restore(after, post_commithook_properties=KEEP_LOG)
+            table.restore(after, post_commithook_properties=keep_log())
         table = where.table()
     return table
 
@@ -100,7 +100,7 @@ def commit(
             writer_properties=_how_written(rows.schema),
             # Two writers at once are a lost lock: whoever comes second must not build on what it has not seen.
             commit_properties=CommitProperties(custom_metadata=dict(about), max_commit_retries=0),
-            post_commithook_properties=KEEP_LOG,
+            post_commithook_properties=keep_log(),
         )
     step("table committed")
     return where.table().version()

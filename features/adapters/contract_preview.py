@@ -1,16 +1,17 @@
 """How many stored rows would not meet an edited contract."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-
-import duckdb
 
 from features.adapters.duck import duck, quoted
 from features.adapters.table_rows import stored_rows
 from features.core.column import Column, whole
 from features.core.column_rules import allowed_values
 from features.core.contract import Contract
+from features.ground.late import duckdb
 from features.models import DatasetVersion
 
 COUNTED = ("nullable", "min", "max", "allowed", "pattern", "unique")

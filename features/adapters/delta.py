@@ -1,26 +1,19 @@
 """The Delta tables of a dataset: its valid rows, and its quarantine."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as pads
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 
 from features.adapters.storage import Place, place
 from features.errors import VersionPrunedError
+from features.ground.late import deltalake, pa, pads, pc
 from features.ground.steps import step
 from features.models import Dataset, DatasetVersion
 
-REASON = pa.struct([("column", pa.string()), ("rule", pa.string()), ("value", pa.string())])
-QUARANTINE = pa.schema(
-    [("fingerprint", pa.string()), ("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(REASON))]
-)
-# The log tells what each version is made of: it stays as long as the table, and `prune` alone decides what is read.
-KEEP_LOG = PostCommitHookProperties(cleanup_expired_logs=False)
 TICK = timedelta(milliseconds=1)
 
 
@@ -45,6 +38,20 @@ class TableFile:
     last_event_at: datetime | None
 
 
+@cache
+def quarantine_schema() -> pa.Schema:
+    """Return the columns of a quarantine."""
+    reason = pa.struct([("column", pa.string()), ("rule", pa.string()), ("value", pa.string())])
+    columns = [("fingerprint", pa.string()), ("row", pa.int64()), ("raw", pa.string()), ("reasons", pa.list_(reason))]
+    return pa.schema(columns)
+
+
+@cache
+def keep_log() -> deltalake.PostCommitHookProperties:
+    """Return what keeps the log, which tells what each version is made of: `prune` alone decides what is read."""
+    return deltalake.PostCommitHookProperties(cleanup_expired_logs=False)
+
+
 def table_place(dataset: str) -> Place:
     """Return where a dataset's Delta table is."""
     return place("datasets", dataset, "table")
@@ -58,11 +65,11 @@ def quarantine_place(dataset: str) -> Place:
 def put_in_quarantine(dataset: str, fingerprint: str, rows: pa.RecordBatchReader) -> None:
     """Store the refused rows of one ingestion in one commit, in the place of any with the same fingerprint."""
     where = quarantine_place(dataset)
-    about = CommitProperties(custom_metadata={"fingerprint": fingerprint})
+    about = deltalake.CommitProperties(custom_metadata={"fingerprint": fingerprint})
     predicate = f"fingerprint = '{fingerprint}'" if where.is_table() else None
     step("commit of the quarantine")
     with where.reached():
-        write_deltalake(  # type: ignore[call-overload]  # the overloads know a mode only by its literal
+        deltalake.write_deltalake(  # type: ignore[call-overload]  # the overloads know a mode only by its literal
             where.uri,
             _named(rows, fingerprint),
             mode="overwrite" if predicate else "error",
@@ -70,7 +77,7 @@ def put_in_quarantine(dataset: str, fingerprint: str, rows: pa.RecordBatchReader
             partition_by=["fingerprint"],
             storage_options=where.options,
             commit_properties=about,
-            post_commithook_properties=KEEP_LOG,
+            post_commithook_properties=keep_log(),
         )
     step("quarantine committed")
 
@@ -81,9 +88,9 @@ def _named(rows: pa.RecordBatchReader, fingerprint: str) -> pa.RecordBatchReader
     def named() -> Iterator[pa.RecordBatch]:
         for batch in rows:
             name = pa.repeat(pa.scalar(fingerprint, pa.string()), batch.num_rows)
-            yield batch.set_column(0, QUARANTINE.field(0), name)
+            yield batch.set_column(0, quarantine_schema().field(0), name)
 
-    return pa.RecordBatchReader.from_batches(QUARANTINE, named())
+    return pa.RecordBatchReader.from_batches(quarantine_schema(), named())
 
 
 def table_files(
@@ -109,7 +116,7 @@ def table_files(
     return [file for file in files_of(where, table, time_column) if _may_hold(file, since, until)]
 
 
-def _opened(dataset: str, version: int) -> tuple[Place, DeltaTable, str]:
+def _opened(dataset: str, version: int) -> tuple[Place, deltalake.DeltaTable, str]:
     """Open a version that can be read; also return where it is, and the name of its timestamp column."""
     named = Dataset.objects.named(dataset)
     # Asked before the table is touched: the library looks for a version that is gone for ever.
@@ -121,7 +128,7 @@ def _opened(dataset: str, version: int) -> tuple[Place, DeltaTable, str]:
     return where, where.table(version), named.timestamp_column
 
 
-def files_of(where: Place, table: DeltaTable, time_column: str) -> list[TableFile]:
+def files_of(where: Place, table: deltalake.DeltaTable, time_column: str) -> list[TableFile]:
     """Return the files of an open table, oldest first."""
     added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     added.sort(key=lambda one: (one["modification_time"], one["path"]))
@@ -144,7 +151,7 @@ def _may_hold(file: TableFile, since: datetime | None, until: datetime | None) -
     return not too_old and not too_new
 
 
-def parquet(where: Place, table: DeltaTable, names: Sequence[str]) -> pads.Dataset:
+def parquet(where: Place, table: deltalake.DeltaTable, names: Sequence[str]) -> pads.Dataset:
     """Return files of an open table as one Arrow dataset, without the column it is cut by."""
     cut_by = table.metadata().partition_columns
     own = pa.schema([field for field in pa.schema(table.schema().to_arrow()) if field.name not in cut_by])
@@ -154,7 +161,7 @@ def parquet(where: Place, table: DeltaTable, names: Sequence[str]) -> pads.Datas
 
 def open_version(
     dataset: str, version: int, *, since: datetime | None = None, until: datetime | None = None
-) -> tuple[DeltaTable, pads.Dataset]:
+) -> tuple[deltalake.DeltaTable, pads.Dataset]:
     """Open a version of a dataset's table, and its rows to scan; files outside the span are not part of them."""
     where, table, time_column = _opened(dataset, version)
     files = [file for file in files_of(where, table, time_column) if _may_hold(file, since, until)]
@@ -203,7 +210,7 @@ def read_quarantine(dataset: str, fingerprint: str) -> list[dict[str, Any]]:
     paths = [f"{where.path}/{one['path']}" for one in files if one["partition.fingerprint"] == fingerprint]
     if not paths:
         return []
-    own = pa.schema([field for field in QUARANTINE if field.name != "fingerprint"])
+    own = pa.schema([field for field in quarantine_schema() if field.name != "fingerprint"])
     with where.reached():
         found = pads.dataset(paths, schema=own, format="parquet", filesystem=where.filesystem).to_table()
     rows: list[dict[str, Any]] = found.sort_by("row").to_pylist()

@@ -1,12 +1,12 @@
 """DuckDB over files of rows, in a database of its own each time, on disk beyond its memory."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
-import pyarrow.dataset as pads
-
+from features.ground.late import duckdb, pads
 from features.ground.paths import var_path
 
 MEMORY_LIMIT = "256MB"

@@ -1,12 +1,13 @@
 """Columns that the folders of a partitioned table name, as in year=2024/month=01."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
-import pyarrow as pa
-
 from features.errors import HeaderError
+from features.ground.late import pa
 
 NOTHING = "__HIVE_DEFAULT_PARTITION__"
 WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")

@@ -1,16 +1,18 @@
 """JSON Lines: one object a line, in chunks."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
 
 from features.adapters.inputs import PlainFile
 from features.core.sources import Malformed, RawChunk
 from features.errors import InputTooLargeError
+from features.ground.late import pa
 
 CHUNK_LINES = 50_000
 MAX_LINE_BYTES = 4 << 20

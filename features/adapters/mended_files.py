@@ -1,5 +1,7 @@
 """Refused rows as a file a person mends, and the mended file as a source of rows."""
 
+from __future__ import annotations
+
 import csv
 import hashlib
 import os
@@ -13,7 +15,6 @@ from typing import IO, Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
 
 from features.adapters.json_lines import json_column
 from features.adapters.quarantine import QuarantinedRow
@@ -25,6 +26,7 @@ from features.errors import EmptyFileError, FileMissingError, HeaderError, Unrea
 from features.ground.canonical import digest
 from features.ground.errors import bounded
 from features.ground.files import fsync_folder
+from features.ground.late import pa
 
 CHUNK_ROWS = 10_000
 # An empty cell is a missing value; in JSON that is null, and an empty text is a text.

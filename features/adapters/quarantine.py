@@ -1,25 +1,25 @@
 """Refused rows, a page at a time: read from the quarantine as it lies, without taking it all in."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-import pyarrow as pa
-
 from features.adapters.duck import duck
 from features.adapters.table_rows import refused_rows
 from features.core.checks import HIDDEN
+from features.ground.late import duckdb, pa
 from features.models import Dataset, DatasetVersion, QuarantineFix
 
 BATCH_ROWS = 5_000
 MAX_PAGE = 1_000
-KEYS = pa.schema([("version", pa.int64()), ("fingerprint", pa.string())])
-REFERENCES = pa.schema([("place", pa.int64()), ("version", pa.int64()), ("row", pa.int64())])
+KEYS = (("version", "int64"), ("fingerprint", "string"))
+REFERENCES = (("place", "int64"), ("version", "int64"), ("row", "int64"))
 UNKNOWN, ALREADY_FIXED, REPEATED = "not_in_quarantine", "already_fixed", "row_comes_twice"
-FIXED = pa.schema([("version", pa.int64()), ("row", pa.int64()), ("fixed_in", pa.int64())])
+FIXED = (("version", "int64"), ("row", "int64"), ("fixed_in", "int64"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +120,7 @@ def unfit_references(dataset: Dataset, references: Sequence[tuple[int, int] | No
     with _rows(dataset, None, None, include_fixed=True) as rows, duck() as connection:
         if rows is not None:
             connection.register("quarantine", rows.project("version, row, fixed_in").to_arrow_reader(BATCH_ROWS))
-            connection.register("asked", pa.Table.from_pylist(listed, REFERENCES))
+            connection.register("asked", pa.Table.from_pylist(listed, pa.schema(REFERENCES)))
             known = connection.table("asked").join(connection.table("quarantine"), "version, row")
             found = dict(known.project("place, fixed_in").fetchall())
     unfit, seen = {}, set[tuple[int, int]]()
@@ -150,8 +150,13 @@ def _rows(
     known = [{"version": number, "fingerprint": name} for number, name in versions.values_list("number", "fingerprint")]
     fixes = QuarantineFix.objects.filter(rejected_in__in=versions)
     columns = ("rejected_in__number", "row", "fixed_in__number")
-    mended = [dict(zip(FIXED.names, fix, strict=True)) for fix in fixes.values_list(*columns).iterator()]
-    tables = {"known": pa.Table.from_pylist(known, KEYS), "mended": pa.Table.from_pylist(mended, FIXED)}
+    mended = [
+        dict(zip((name for name, _ in FIXED), fix, strict=True)) for fix in fixes.values_list(*columns).iterator()
+    ]
+    tables = {
+        "known": pa.Table.from_pylist(known, pa.schema(KEYS)),
+        "mended": pa.Table.from_pylist(mended, pa.schema(FIXED)),
+    }
     with duck(refused=refused, **tables) as connection:
         rows = connection.table("refused").join(connection.table("known"), "fingerprint")
         rows = rows.project("version, row, raw, reasons").set_alias("r")

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.adapters.delta import QUARANTINE
+from features.adapters.delta import quarantine_schema
 from features.core.checks import CheckedChunk, Fault, whole_rows
 from features.core.dataset_rules import BatchFacts
 from features.core.schema import Column, arrow_schema
@@ -28,7 +28,7 @@ class Staging:
         self.schema = arrow_schema(columns)
         self.time_column = next((column.name for column in columns if column.role == "timestamp"), None)
         self.valid = pa.ipc.new_file(self.valid_path, self.schema)
-        self.rejected = pa.ipc.new_file(self.rejected_path, QUARANTINE)
+        self.rejected = pa.ipc.new_file(self.rejected_path, quarantine_schema())
         self.rows_valid = self.rows_rejected = 0
         self.reasons: Counter[str] = Counter()
         self.by_column: Counter[tuple[str, str]] = Counter()
@@ -123,7 +123,7 @@ class Staging:
 
     def _write(self, rows: list[int], texts: list[str], reasons: list[list[dict[str, str | None]]]) -> None:
         columns = {"fingerprint": [self.fingerprint] * len(rows), "row": rows, "raw": texts, "reasons": reasons}
-        self.rejected.write_table(pa.Table.from_pydict(columns, schema=QUARANTINE))
+        self.rejected.write_table(pa.Table.from_pydict(columns, schema=quarantine_schema()))
         self.rows_rejected += len(rows)
 
 

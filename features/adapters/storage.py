@@ -1,5 +1,7 @@
 """Where tables and snapshots are kept: below the run-time folder, or in a bucket. Nothing else knows which."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,13 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError, DeltaError
 from django.conf import settings
-from pyarrow import fs
 
 from features.errors import DatasetChangedError, StorageUnavailableError
 from features.ground.errors import bounded
+from features.ground.late import deltalake, fs
 from features.ground.paths import var_path
 
 # A bucket that doesn't answer is told of within the half minute, and a short hiccup not at all.
@@ -59,12 +59,12 @@ class Place:
     def is_table(self) -> bool:
         """Tell whether a Delta table is there."""
         with self.reached():
-            return bool(DeltaTable.is_deltatable(self.uri, self.options))
+            return bool(deltalake.DeltaTable.is_deltatable(self.uri, self.options))
 
-    def table(self, version: int | None = None) -> DeltaTable:
+    def table(self, version: int | None = None) -> deltalake.DeltaTable:
         """Open the Delta table that is there."""
         with self.reached():
-            return DeltaTable(self.uri, version=version, storage_options=self.options)
+            return deltalake.DeltaTable(self.uri, version=version, storage_options=self.options)
 
     def files(self) -> list[StoredFile]:
         """List every file below, by name."""
@@ -112,10 +112,10 @@ class Place:
         """Say in our own words that a bucket can't be used, or that somebody else was faster."""
         try:
             yield
-        except CommitFailedError as error:
+        except deltalake.exceptions.CommitFailedError as error:
             text = f"somebody else changed the table meanwhile; ask again ({bounded(str(error), 200)})"
             raise DatasetChangedError(text) from error
-        except (OSError, DeltaError) as error:
+        except (OSError, deltalake.exceptions.DeltaError) as error:
             if self.is_local:
                 raise
             raise StorageUnavailableError(f"{_bucket()} can't be used: {bounded(_one_line(error), 300)}") from error

@@ -1,8 +1,9 @@
 """A dataset's rows as a data set that is read batch by batch."""
 
-import pyarrow.dataset as pads
+from __future__ import annotations
 
 from features.adapters.delta import open_version, quarantine_place
+from features.ground.late import pads
 
 
 def stored_rows(dataset: str, version: int) -> pads.Dataset:

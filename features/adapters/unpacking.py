@@ -1,5 +1,7 @@
 """Packed files as the plain bytes they hold, as many as a file may hold."""
 
+from __future__ import annotations
+
 import gzip
 import stat
 import zipfile
@@ -10,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-import pyarrow as pa
-
 from features.errors import InputTooLargeError, UnreadableFileError
 from features.ground.errors import bounded
+from features.ground.late import pa
 
 BLOCK = 1 << 20
 # What unpacks to less harms nobody, whatever the ratio: a file of one value repeated packs well.

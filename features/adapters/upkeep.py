@@ -11,7 +11,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 
 from features.adapters.commits import head
-from features.adapters.delta import KEEP_LOG, quarantine_place, table_place
+from features.adapters.delta import keep_log, quarantine_place, table_place
 from features.adapters.storage import Place, place
 from features.ground.steps import step
 from features.models import Dataset
@@ -62,7 +62,7 @@ def compact(table: DeltaTable) -> tuple[int, int]:
         target_size=TARGET_BYTES,
         max_concurrent_tasks=1,
         commit_properties=CommitProperties(max_commit_retries=0),
-        post_commithook_properties=KEEP_LOG,
+        post_commithook_properties=keep_log(),
     )
     step("compaction committed")
     return int(done["numFilesRemoved"]), int(done["numFilesAdded"])
@@ -111,7 +111,7 @@ def _vacuum(table: DeltaTable, kept: Sequence[int], *, dry_run: bool) -> list[st
         enforce_retention_duration=False,
         full=True,
         keep_versions=list(kept),
-        post_commithook_properties=KEEP_LOG,
+        post_commithook_properties=keep_log(),
     )
 
 
@@ -135,7 +135,7 @@ def remove_quarantine(dataset: str, fingerprints: Iterable[str]) -> None:
     table = where.table()
     step("removal from the quarantine")
     with where.reached():
-        table.delete(f"fingerprint IN ({names})", post_commithook_properties=KEEP_LOG)
+        table.delete(f"fingerprint IN ({names})", post_commithook_properties=keep_log())
         _vacuum(where.table(), [], dry_run=False)
 
 

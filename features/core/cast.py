@@ -1,9 +1,10 @@
 """Casts that keep what fits and leave the rest out."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from features.ground.late import pa, pc
 
 
 def cast_what_fits(values: pa.Array, cast: Callable[[pa.Array], pa.Array], pattern: str) -> pa.Array:

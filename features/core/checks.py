@@ -1,5 +1,7 @@
 """Which rows of a chunk break the contract, with every reason."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +10,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pandera.pandas as pandera
-import pyarrow as pa
 
 from features.core.coerce import coerce, misfit_rules
 from features.core.column import time_text
 from features.core.column_rules import broken, frame_of, pandera_schema
 from features.core.schema import Column, arrow_schema
 from features.ground.errors import bounded
+from features.ground.late import pa, pandera, pd
 
 MISSING, REPEATED = "missing_value", "not_unique"
 # In the place of a value that is about a person.

@@ -1,16 +1,17 @@
 """From what a file holds to what the schema asks for, a column at a time, noting each value that doesn't fit."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.core.cast import cast_what_fits
 from features.core.schema import ARROW_TYPES, Dtype
 from features.core.times import instants, is_time, time_rules
+from features.ground.late import pa, pc
 
 BoolArray = npt.NDArray[np.bool_]
 PATTERNS: dict[str, str] = {
@@ -21,8 +22,8 @@ PATTERNS: dict[str, str] = {
 NUL = "\x00"
 MAX_TEXT_BYTES = 65_536
 NOT_TEXT, TOO_LONG = "not_text", "text_too_long"
-TRUTHS = pa.array(["true", "1", "t", "yes", "y"])
-FALSEHOODS = pa.array(["false", "0", "f", "no", "n"])
+TRUTHS = ("true", "1", "t", "yes", "y")
+FALSEHOODS = ("false", "0", "f", "no", "n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,7 +201,7 @@ def _from_text(values: pa.Array, dtype: Dtype, zone: str) -> pa.Array:
         pass
     if dtype == "boolean":
         lower = pc.utf8_lower(values)
-        true, false = pc.is_in(lower, TRUTHS), pc.is_in(lower, FALSEHOODS)
+        true, false = (pc.is_in(lower, pa.array(words)) for words in (TRUTHS, FALSEHOODS))
         return pc.if_else(pc.or_(true, false), true, None)
     return cast_what_fits(values, lambda part: part.cast(ARROW_TYPES[dtype]), PATTERNS[dtype])
 

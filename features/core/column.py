@@ -1,27 +1,29 @@
 """One column of a contract, and what may be said about it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any, Literal, get_args
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from features.errors import SchemaError
 from features.ground.errors import bounded
+from features.ground.late import LateMapping, pa, pc
 
 Dtype = Literal["integer", "number", "boolean", "string", "timestamp"]
 Role = Literal["feature", "target", "entity", "timestamp", "known_at", "ignore"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 ROLES: tuple[Role, ...] = get_args(Role)
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "string": pa.string(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
+ARROW_TYPES: Mapping[str, pa.DataType] = LateMapping(
+    lambda: {
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "string": pa.string(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+    }
+)
 MAX_PATTERN = 500
 MAX_ALLOWED = 10_000
 MAX_WORDS = 1000

@@ -1,21 +1,20 @@
 """What a typed column's values must meet: over whole columns for speed, and value by value in pandera for reasons."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-import pandera.pandas as pandera
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.core.column import ARROW_TYPES, INT64, Column, whole
+from features.ground.late import LateMapping, pa, pandera, pc, pd
 
 BoolArray = npt.NDArray[np.bool_]
 # Whole numbers stay whole numbers beside missing ones.
-_PANDAS = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
+_PANDAS = LateMapping(lambda: {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}).get
 
 
 def broken(values: pa.Array, column: Column) -> BoolArray | None:

@@ -1,13 +1,13 @@
 """One text for the columns that name an entity."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Mapping, Sequence
 
 from features.core.schema import Column
 from features.errors import BadEntityError, DefinitionError
 from features.ground.errors import bounded
+from features.ground.late import pa, pc
 
 SEPARATOR = "|"
 MAX_KEY = 300

@@ -1,13 +1,13 @@
 """What a file's columns seem to hold, from every row of it."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Sequence
 
 from features.core.coerce import coerce, fits, is_text
 from features.core.schema import Column, Dtype
 from features.core.text_shape import DIGIT, SIGN, TextShape, text_shape
+from features.ground.late import pa, pc
 
 # In this order where several fit equally well.
 CANDIDATES: tuple[Dtype, ...] = ("boolean", "integer", "number", "timestamp")

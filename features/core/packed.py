@@ -6,24 +6,28 @@ features in their order, little-endian: 8 bytes, 1 for a truth, and for a text i
 in UTF-8. What is missing is zeros; NaN, an infinity and -0.0 are numbers like others.
 """
 
+from __future__ import annotations
+
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+
+from features.ground.late import LateMapping, pa, pc
 
 FORMAT = 1
 HEADER = 3
-KINDS: dict[pa.DataType, tuple[str, str]] = {
-    pa.int64(): ("q", "<i8"),
-    pa.float64(): ("d", "<f8"),
-    pa.bool_(): ("?", "u1"),
-    pa.string(): ("s", "<u4"),
-}
+KINDS: Mapping[pa.DataType, tuple[str, str]] = LateMapping(
+    lambda: {
+        pa.int64(): ("q", "<i8"),
+        pa.float64(): ("d", "<f8"),
+        pa.bool_(): ("?", "u1"),
+        pa.string(): ("s", "<u4"),
+    }
+)
 Bytes = npt.NDArray[np.uint8]
 
 

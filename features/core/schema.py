@@ -1,14 +1,15 @@
 """The contract of a dataset: its columns, what they may hold and what they are for."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow as pa
-
 from features.core.column import ARROW_TYPES, DTYPES, ROLES, Column, Dtype, Role, check_column, column_from
 from features.errors import SchemaError
 from features.ground.errors import bounded
+from features.ground.late import pa
 
 __all__ = [
     "ARROW_TYPES",

@@ -1,18 +1,20 @@
 """What every source of rows offers, whatever it reads from."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from features.core.coerce import Target, fits
 from features.core.schema import Column, Dtype
 from features.core.times import is_naive
 from features.errors import ColumnsError, NaiveTimesError
 from features.ground.errors import bounded
+from features.ground.late import pa
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

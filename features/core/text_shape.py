@@ -1,10 +1,13 @@
 """What text looks like from its first signs alone: a cheap bound on how much of it can be a number or a time."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+
+from features.ground.late import pa
 
 SIGN, DIGIT = b"+-", b"0123456789"
 ZERO, NINE, DASH = DIGIT[0], DIGIT[-1], SIGN[1]

@@ -1,19 +1,19 @@
 """Instants from what files hold: text or typed times, with a zone or in a zone the dataset names."""
 
+from __future__ import annotations
+
 from typing import Any
 from zoneinfo import available_timezones
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.core.cast import cast_what_fits
 from features.errors import SchemaError
 from features.ground.errors import bounded
+from features.ground.late import pa, pc
 
 BoolArray = npt.NDArray[np.bool_]
-NAIVE, UTC = pa.timestamp("us"), pa.timestamp("us", tz="UTC")
 NOT_TIME, NO_ZONE, OUT_OF_RANGE = "not_timestamp", "naive_timestamp", "time_out_of_range"
 AMBIGUOUS, NONEXISTENT = "ambiguous_time", "nonexistent_time"
 # A day at each end of what dates can hold is left free, so that no zone and no window leads out of it; and 9999 is
@@ -102,7 +102,7 @@ def instants(values: pa.Array, zone: str) -> pa.Array:
         return _in_range(_typed(values, zone))
     try:
         # All with a zone, as most files have them.
-        return _in_range(values.cast(UTC))
+        return _in_range(values.cast(_utc()))
     except pa.ArrowInvalid:
         zoned, local, days = _parts(values)
     return _in_range(pc.coalesce(zoned, _placed(local, days, zone)))
@@ -126,7 +126,7 @@ def time_rules(values: pa.Array, zone: str) -> list[str]:
     typed = is_time(values.type)
     if typed and not is_naive(values.type):
         return [OUT_OF_RANGE] * len(values)
-    missing, no_day = pa.nulls(len(values), UTC), np.zeros(len(values), bool)
+    missing, no_day = pa.nulls(len(values), _utc()), np.zeros(len(values), bool)
     zoned, local, days = (missing, _typed_local(values), no_day) if typed else _parts(values)
     rules = np.full(len(values), OUT_OF_RANGE if typed else NOT_TIME, object)
     there = _mask(pc.is_valid(local))
@@ -148,9 +148,9 @@ def _parts(values: pa.Array) -> tuple[pa.Array, pa.Array, BoolArray]:
     length = pc.utf8_length(values)
     # A date such as 2013-01-01 ends like a zone of minus one hour: it is as long as a date, no longer.
     zoned = pc.and_(pc.match_substring_regex(values, ZONE), pc.greater(length, DAY_LENGTH))
-    with_zone = cast_what_fits(pc.if_else(zoned, values, None), lambda part: part.cast(UTC), SHAPE)
+    with_zone = cast_what_fits(pc.if_else(zoned, values, None), lambda part: part.cast(_utc()), SHAPE)
     plain = pc.if_else(zoned, None, values)
-    local = cast_what_fits(plain, lambda part: part.cast(NAIVE), SHAPE)
+    local = cast_what_fits(plain, lambda part: part.cast(_naive()), SHAPE)
     return with_zone, local, _mask(pc.and_(pc.is_valid(local), pc.equal(length, DAY_LENGTH)))
 
 
@@ -159,7 +159,7 @@ def _typed(values: pa.Array, zone: str) -> pa.Array:
         return _placed(_typed_local(values), np.ones(len(values), bool), zone)
     if is_naive(values.type):
         return _placed(_typed_local(values), np.zeros(len(values), bool), zone)
-    return _typed_local(values).cast(UTC)
+    return _typed_local(values).cast(_utc())
 
 
 def _typed_local(values: pa.Array) -> pa.Array:
@@ -176,30 +176,30 @@ def _typed_local(values: pa.Array) -> pa.Array:
     inside = pc.and_(pc.greater_equal(values, first), pc.less_equal(values, last))
     values = pc.if_else(inside, values, None)
     values = pc.multiply(values, many) if few == 1 else pc.divide(values, few)
-    return values.cast(NAIVE)
+    return values.cast(_naive())
 
 
 def _placed(local: pa.Array, days: BoolArray, zone: str) -> pa.Array:
     """Return local times of a zone as instants; null where the zone has none or two for them."""
     if not zone:
-        return pc.if_else(pa.array(days), local, None).cast(UTC)
+        return pc.if_else(pa.array(days), local, None).cast(_utc())
     if local.null_count == len(local):
-        return pa.nulls(len(local), UTC)
+        return pa.nulls(len(local), _utc())
     if not days.any():
         try:
-            return pc.assume_timezone(local, zone).cast(UTC)
+            return pc.assume_timezone(local, zone).cast(_utc())
         except pa.ArrowInvalid:
             pass
     early, late = _between(local, zone)
     # A day whose midnight the clocks skip or repeat begins all the same.
     first = np.where(late - early == 1, late, early)
     fits = _mask(pc.is_valid(local)) & (days | (early == late))
-    return pa.array(first, pa.int64(), mask=~fits).cast(UTC)
+    return pa.array(first, pa.int64(), mask=~fits).cast(_utc())
 
 
 def _between(local: pa.Array, zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the earliest and latest instants a local time can mean; around a gap, its two edges, 1 µs apart."""
-    filled = pc.fill_null(local, pa.scalar(0, pa.int64()).cast(NAIVE))
+    filled = pc.fill_null(local, pa.scalar(0, pa.int64()).cast(_naive()))
     early, late = (
         pc.assume_timezone(filled, zone, ambiguous=side, nonexistent=side).cast(pa.int64()).to_numpy()
         for side in ("earliest", "latest")
@@ -218,3 +218,11 @@ def _in_range(found: pa.Array) -> pa.Array:
 def _mask(values: pa.Array) -> BoolArray:
     found: BoolArray = pc.fill_null(values, False).to_numpy(zero_copy_only=False)
     return found
+
+
+def _naive() -> pa.DataType:
+    return pa.timestamp("us")
+
+
+def _utc() -> pa.DataType:
+    return pa.timestamp("us", tz="UTC")

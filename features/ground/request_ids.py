@@ -1,7 +1,8 @@
 """The id of a request: the caller's if it is usable, a new one otherwise; and the trace it belongs to."""
 
 import re
-import uuid
+
+from features.ground.ordered_ids import ordered_hex
 
 _USABLE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 # W3C Trace Context: version, trace, parent, flags; a later version may add to it.
@@ -12,7 +13,7 @@ _TRACEPARENT = re.compile(
 
 def request_id(given: str) -> str:
     """Return the given id if it is short and plain, else a new one."""
-    return given if _USABLE.fullmatch(given) else uuid.uuid4().hex
+    return given if given and _USABLE.fullmatch(given) else ordered_hex()
 
 
 def trace_of(traceparent: str) -> dict[str, str]:

@@ -1,14 +1,15 @@
 """What a version said of its test rows, kept so that another version can be held against it on the same ones."""
 
+from __future__ import annotations
+
 import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from features.ground.late import pa, pq
 from models_store.errors import ArtefactCorruptError, BadVersionError
 
 FILE_NAME = "judged_rows.parquet"

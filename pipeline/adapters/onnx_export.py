@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -18,7 +19,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from features.ground.errors import bounded
 from pipeline.core.preprocessing import Features
-from predictions.adapters.runtime import OnnxRuntime, Scores, SklearnRuntime
+from predictions.adapters.linear import graph_runtime
+from predictions.adapters.runtime import Scores, SklearnRuntime
 from predictions.core.inputs import Columns
 from predictions.errors import ModelLoadError, ScoringError
 
@@ -65,20 +67,14 @@ def export(
     columns = parity_columns(rows, features)
     try:
         want = SklearnRuntime(saved, input_schema, output_schema).score(columns)
-        got = OnnxRuntime(blob, input_schema, output_schema).score(columns)
+        got = graph_runtime(blob, input_schema, output_schema).score(columns)
     except (ModelLoadError, ScoringError) as error:
         return Export(blob=None, reason=bounded(f"it can't be asked: {error.message}", 500))
     return _judged(blob, want, got, tolerance)
 
 
 def _converted(pipeline: Pipeline, features: Features) -> bytes:
-    inputs = [
-        (
-            f"input_{position}",
-            StringTensorType([None, 1]) if name in features.categorical else FloatTensorType([None, 1]),
-        )
-        for position, name in enumerate(features.names)
-    ]
+    inputs = _inputs(features)
     portable = _portable(pipeline, features)
     classifies = hasattr(portable[-1], "predict_proba")
     options = {id(portable): {"zipmap": False}} if classifies else None
@@ -86,9 +82,21 @@ def _converted(pipeline: Pipeline, features: Features) -> bytes:
         # Deprecations inside the converter; the graph is judged by its answers.
         warnings.simplefilter("ignore")
         graph = to_onnx(portable, initial_types=inputs, options=options)
-    _rename_inputs(graph.graph, {f"input_{position}": name for position, name in enumerate(features.names)})
+    if features.categorical:
+        _rename_inputs(graph.graph, {f"input_{position}": name for position, name in enumerate(features.names)})
     blob: bytes = graph.SerializeToString()
     return blob
+
+
+def _inputs(features: Features) -> list[tuple[str, Any]]:
+    """Return the inputs of the graph: one matrix of numbers, which is asked fastest, or one per column beside texts."""
+    if not features.categorical:
+        return [("input", FloatTensorType([None, len(features.names)]))]
+    texts, number = StringTensorType([None, 1]), FloatTensorType([None, 1])
+    return [
+        (f"input_{position}", texts if name in features.categorical else number)
+        for position, name in enumerate(features.names)
+    ]
 
 
 def _portable(pipeline: Pipeline, features: Features) -> Pipeline:
@@ -134,7 +142,7 @@ def parity_columns(rows: pd.DataFrame, features: Features) -> Columns:
     """Return the rows to compare on, in the form the runtimes take."""
     spread = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), PARITY_ROWS)).astype(int))
     chosen = rows.iloc[spread]
-    columns: Columns = {}
+    columns: dict[str, npt.NDArray[Any]] = {}
     for name in features.names:
         values = chosen[name]
         if name in features.categorical:

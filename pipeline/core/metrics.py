@@ -3,11 +3,14 @@
 Classes are given as codes, 0 to n_classes - 1, in the order of the columns of the probabilities.
 """
 
+from __future__ import annotations
+
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
+
+from features.ground.late import stats
 
 FloatArray = npt.NDArray[np.float64]
 CodeArray = npt.NDArray[np.int64]
@@ -51,7 +54,7 @@ def _pair_auc(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float | No
     n_negative = len(positive) - n_positive
     if not n_positive or not n_negative:
         return None
-    ranks = rankdata(scores)  # ties share their mean rank: half a win each
+    ranks = stats.rankdata(scores)  # ties share their mean rank: half a win each
     return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
 
 

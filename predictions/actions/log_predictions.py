@@ -1,6 +1,6 @@
 """Hand answers to the prediction log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from django.conf import settings
@@ -8,9 +8,10 @@ from django.conf import settings
 from predictions import metrics
 from predictions.actions.write_predictions import write_predictions
 from predictions.adapters.log_buffer import LogBuffer
-from predictions.core.answer import LogEntry
 from predictions.core.inputs import Columns
+from predictions.core.log_entry import LogEntry
 from predictions.core.log_row import LogRow
+from predictions.core.number_frame import NumberFrame
 
 
 def _write(entries: Sequence[LogEntry]) -> int:
@@ -30,12 +31,26 @@ def _show_means(entries: Sequence[LogEntry]) -> None:
         if entry.role != "shadow":
             frames.setdefault(entry.model, []).append(entry.frame)
     for model, parts in frames.items():
-        for name in parts[-1]:
-            columns = [part[name] for part in parts if name in part]
-            if all(column.dtype.kind == "f" for column in columns):
-                values = np.concatenate(columns)
-                if not np.isnan(values).all():
-                    metrics.feature_mean_value.labels(model, name).set(float(np.nanmean(values)))
+        for name, mean in _means(parts):
+            metrics.feature_mean_value.labels(model, name).set(mean)
+
+
+def _means(parts: list[Columns]) -> Iterator[tuple[str, float]]:
+    """Yield the numeric columns that have values, and the mean of these."""
+    layout = parts[-1].layout if isinstance(parts[-1], NumberFrame) else None
+    matrices = [part.matrix for part in parts if isinstance(part, NumberFrame) and part.layout is layout]
+    if layout is not None and len(matrices) == len(parts):
+        whole = np.concatenate(matrices)
+        known = ~np.isnan(whole)
+        sums, counts = np.where(known, whole, 0.0).sum(axis=0).tolist(), known.sum(axis=0).tolist()
+        yield from ((name, sums[at] / counts[at]) for name, at in layout.places.items() if counts[at])
+        return
+    for name in parts[-1]:
+        columns = [part[name] for part in parts if name in part]
+        if all(column.dtype.kind == "f" for column in columns):
+            values = np.concatenate(columns)
+            if not np.isnan(values).all():
+                yield name, float(np.nanmean(values))
 
 
 log = LogBuffer(_write, _write_rows)

@@ -1,9 +1,10 @@
 """Predict again from what was recorded, and compare."""
 
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from predictions import engine
 from predictions.adapters.reads import read_prediction
@@ -67,12 +68,20 @@ def replay_sample(count: int) -> Replayed:
     Returns
     -------
     Replayed
-        What came of it; ids are drawn, so that the size of the log does not matter.
+        What came of it; points of time are drawn, so that the size of the log does not matter.
     """
     rows = Prediction.objects.select_related("model_version__model").order_by("id")
-    start = uuid4()
-    drawn = list(rows.filter(id__gte=start)[:count])
-    return _replayed([*drawn, *rows.filter(id__lt=start)[: count - len(drawn)]])
+    drawn = {row.pk: row for row in rows[: count + 1]}
+    if len(drawn) <= count:
+        return _replayed(list(drawn.values()))
+    # Ids begin with their time. Where the same row is drawn again and again, the first ones make it up to the number.
+    first, last, found = next(iter(drawn)).int, rows.reverse()[0].pk.int, dict[UUID, Prediction]()
+    for _ in range(3 * count):
+        if len(found) == count:
+            break
+        row = rows.filter(id__gte=UUID(int=first + secrets.randbelow(last - first + 1)))[0]
+        found[row.pk] = row
+    return _replayed(list((found | drawn).values())[:count])
 
 
 def _replayed(rows: Iterable[Prediction]) -> Replayed:

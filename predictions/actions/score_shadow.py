@@ -1,15 +1,15 @@
 """Ask the shadow the same question, beside the answer."""
 
 import time
-import uuid
 from dataclasses import dataclass, replace
 
+from features.ground.ordered_ids import ordered_id
 from predictions import metrics
 from predictions.actions.log_predictions import log
 from predictions.adapters.background import BackgroundQueue, shadow_room
 from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
-from predictions.core.answer import LogEntry
+from predictions.core.log_entry import LogEntry
 from predictions.errors import PredictionsError
 
 
@@ -43,7 +43,7 @@ def score_shadow(request: ShadowRequest) -> None:
     log.offer(
         replace(
             live,
-            id=uuid.uuid4(),
+            id=ordered_id(),
             version_id=loaded.version_id,
             role="shadow",
             route={"beside": str(live.id)},
@@ -52,6 +52,8 @@ def score_shadow(request: ShadowRequest) -> None:
             frame=scored.frame,
             predictions=scored.predictions,
             probabilities=scored.probabilities,
+            inputs_json=b"",
+            outputs_json=b"",
             latency_ms=(time.perf_counter() - started) * 1000,
         )
     )

@@ -2,23 +2,11 @@
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any
 
-from predictions.core.inputs import Columns
+from predictions.core.scored import Scored
 
 # A longer body is cheaper to score than to keep.
 MAX_KEY_BYTES = 16_384
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scored:
-    """Checked inputs and what the version said about them."""
-
-    frame: Columns
-    predictions: list[Any]
-    probabilities: list[list[float]] | None
-    confidence: tuple[float, ...]
 
 
 class PredictionCache:

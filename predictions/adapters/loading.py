@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.utils import timezone
 
@@ -15,15 +16,15 @@ from models_store.models import ModelVersion
 from predictions import metrics
 from predictions.adapters.cache import PredictionCache
 from predictions.adapters.gathering import GatheringRuntime
-from predictions.adapters.runtime import OnnxRuntime, Runtime, SklearnRuntime
+from predictions.adapters.linear import graph_runtime
+from predictions.adapters.runtime import Runtime, SklearnRuntime
+from predictions.core.answer import about_json
 from predictions.core.entities import ServedView
-from predictions.core.inputs import Columns, InputLimits, InputPlan
+from predictions.core.input_limits import InputLimits
+from predictions.core.inputs import Columns, InputPlan
 from predictions.errors import ModelLoadError
 
-FILES: dict[str, tuple[str, type[OnnxRuntime] | type[SklearnRuntime]]] = {
-    "onnx": ("model.onnx", OnnxRuntime),
-    "sklearn": ("model.joblib", SklearnRuntime),
-}
+FILES = {"onnx": "model.onnx", "sklearn": "model.joblib"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -44,6 +45,7 @@ class LoadedVersion:
     threshold: float | None
     hidden: frozenset[str]
     max_depth: int
+    about: bytes
     loaded_at: datetime
     cache: PredictionCache
     meters: metrics.VersionMeters
@@ -73,6 +75,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         threshold=version.output_schema.get("threshold"),
         hidden=_hidden(version),
         max_depth=config.security.max_depth,
+        about=about_json(name, version.number, "production"),
         loaded_at=timezone.now(),
         cache=PredictionCache(config.model.cache_size),
         meters=metrics.meters(name, version.number),
@@ -115,13 +118,14 @@ def _hidden(version: ModelVersion) -> frozenset[str]:
 
 def _runtime(version: ModelVersion) -> tuple[Runtime, int]:
     artefact = read_artefact(version)
-    name, kind = FILES[version.engine]
+    name = FILES[version.engine]
     blob = artefact.files.get(name)
     if blob is None:
         raise ModelLoadError(f"the artefact of {version} holds no {name}, which its engine {version.engine} needs")
-    runtime = kind(blob, version.input_schema, version.output_schema)
+    if version.engine == "onnx":
+        return graph_runtime(blob, version.input_schema, version.output_schema), len(blob)
     # A pipeline's call costs milliseconds for any number of rows, a graph's less than waiting for others would.
-    return GatheringRuntime(runtime) if kind is SklearnRuntime else runtime, len(blob)
+    return GatheringRuntime(SklearnRuntime(blob, version.input_schema, version.output_schema)), len(blob)
 
 
 def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:
@@ -135,7 +139,7 @@ def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:
 
 
 def _sample(plan: InputPlan, means: dict[str, Any], rows: int) -> Columns:
-    frame: Columns = {}
+    frame: dict[str, npt.NDArray[Any]] = {}
     for column in plan.columns:
         if column["dtype"] == "string":
             text = (column.get("allowed") or ["sample"])[0]

@@ -16,9 +16,10 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from features.ground.quick_settings import setting
 from predictions import metrics
 from predictions.adapters.spool import Spool, bytes_on_disk
-from predictions.core.answer import LogEntry
+from predictions.core.log_entry import LogEntry
 from predictions.core.log_row import LogRow
 from predictions.errors import LogUnavailableError
 
@@ -79,10 +80,10 @@ class LogBuffer:
         LogUnavailableError
             If every answer must outlive a crash, and this one can't.
         """
-        config = settings.CONFIG.prediction_log
+        config = setting("CONFIG").prediction_log
         if not config.enabled:
             return False
-        if entry.id.int % 10_000 >= config.sample * 10_000:
+        if config.sample < 1 and entry.id.int % 10_000 >= config.sample * 10_000:
             metrics.prediction_log_unsampled_total.inc()
             return False
         if self._thread is None:

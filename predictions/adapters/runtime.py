@@ -1,17 +1,19 @@
 """The two ways a model is asked: an ONNX graph, or the scikit-learn pipeline itself."""
 
+from __future__ import annotations
+
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-import pandas as pd
 
+from features.ground.late import joblib, pd
 from predictions.core.inputs import Columns
+from predictions.core.number_frame import NumberFrame
 from predictions.core.threshold import labels_at
 from predictions.errors import ModelLoadError, ScoringError
 
@@ -47,7 +49,7 @@ class Runtime(Protocol):
         ...
 
 
-class _Labels:
+class Labels:
     """From a graph's or pipeline's answer to the JSON values of the output schema, by its threshold if it has one."""
 
     def __init__(self, output_schema: Mapping[str, Any]) -> None:
@@ -57,13 +59,19 @@ class _Labels:
         self._by_label = {str(label): label for label in self.classes} | {label: label for label in self.classes}
 
     def scores(self, labels: npt.NDArray[Any], shares: npt.NDArray[np.floating[Any]] | None) -> Scores:
+        """Return labels by the model's own choice, or by the threshold."""
         if self.threshold is None:
-            return Scores(predictions=self._original(labels), probabilities=shares)
+            return Scores(predictions=self.original(labels), probabilities=shares)
         if shares is None:
             raise ScoringError("the model has a threshold and answered no probabilities to hold against it")
-        return Scores(predictions=labels_at(shares, self.classes, self.threshold), probabilities=shares)
+        return self.decided(shares)
 
-    def _original(self, labels: npt.NDArray[Any]) -> list[Any]:
+    def decided(self, shares: npt.NDArray[np.floating[Any]]) -> Scores:
+        """Return labels by the threshold."""
+        return Scores(predictions=labels_at(shares, self.classes, float(self.threshold or 0)), probabilities=shares)
+
+    def original(self, labels: npt.NDArray[Any]) -> list[Any]:
+        """Return labels as they were in training."""
         values = labels.ravel().tolist()
         if not self.classes:
             return values
@@ -92,8 +100,9 @@ class OnnxRuntime:
             raise ModelLoadError(f"the ONNX graph does not load: {error}") from error
         self.names = [str(column["name"]) for column in input_schema]
         self._inputs = {node.name: node.type for node in self._session.get_inputs()}
+        self._outputs = [node.name for node in self._session.get_outputs()]
         self._matrix = self._matrix_name()
-        self._labels = _Labels(output_schema)
+        self._labels = Labels(output_schema)
         self._classifies = output_schema.get("task") == "classification"
 
     def _matrix_name(self) -> str | None:
@@ -116,6 +125,8 @@ class OnnxRuntime:
             If the graph refuses the values.
         """
         rows = len(next(iter(frame.values())))
+        if 0 < rows <= MAX_BATCH:
+            return self._run(frame, 0, rows)
         parts = [self._run(frame, start, min(start + MAX_BATCH, rows)) for start in range(0, rows, MAX_BATCH)]
         if not parts:
             return Scores(predictions=[])
@@ -127,7 +138,7 @@ class OnnxRuntime:
         # A linear model alone gives other bits than among two or more, so one row is asked twice.
         index = slice(start, stop) if stop - start > 1 else [start, start]
         try:
-            outputs = self._session.run(None, self._feeds(frame, index))
+            outputs = self._session.run(self._outputs, self._feeds(frame, index))
         except _ONNX_ERRORS as error:
             raise ScoringError(f"the model refused the values: {error}") from error
         rows = stop - start
@@ -138,6 +149,8 @@ class OnnxRuntime:
     def _feeds(self, frame: Columns, index: Any) -> dict[str, npt.NDArray[Any]]:
         if self._matrix:
             dtype = _NUMPY[self._inputs[self._matrix]]
+            if isinstance(frame, NumberFrame):
+                return {self._matrix: frame.matrix[index].astype(dtype)}
             return {self._matrix: np.stack([frame[name][index] for name in self.names], axis=1).astype(dtype)}
         return {name: _tensor(frame[name][index], self._inputs[name]) for name in self.names}
 
@@ -168,7 +181,7 @@ class SklearnRuntime:
             raise ModelLoadError(f"the pipeline does not load: {type(error).__name__}: {error}") from error
         self.names = [str(column["name"]) for column in input_schema]
         self._text = {str(column["name"]) for column in input_schema if column["dtype"] == "string"}
-        self._labels = _Labels(output_schema)
+        self._labels = Labels(output_schema)
         self._classifies = output_schema.get("task") == "classification"
         _use_one_thread(self._estimator)
 

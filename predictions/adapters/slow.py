@@ -3,14 +3,15 @@
 import logging
 
 import structlog
-from django.conf import settings
+
+from features.ground.quick_settings import setting
 
 logger = logging.getLogger(__name__)
 
 
 def note_slow(method: str, route: str, status: int, seconds: float, *, request_id: str = "") -> None:
     """Write a line if a request took over `logs.slow_request_ms`; the route is named, never what was asked."""
-    limit = settings.CONFIG.logs.slow_request_ms
+    limit = setting("CONFIG").logs.slow_request_ms
     if not limit or seconds * 1000 < limit:
         return
     bound = {"request_id": request_id} if request_id else {}

@@ -1,15 +1,16 @@
 """Arrow streams and Parquet files: what is in them, looked at before it is unpacked."""
 
+from __future__ import annotations
+
 import io
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from flatbuffers import number_types
 from flatbuffers.table import Table as FlatTable
 
 from features.ground.errors import bounded
+from features.ground.late import pa, pq
 from predictions.core.answer import PredictAnswer
 from predictions.core.tables import Column, Table
 from predictions.errors import BodyTooLargeError, InvalidRequestError, TooManyRowsError

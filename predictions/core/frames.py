@@ -91,7 +91,7 @@ def check_frame(plan: InputPlan, table: Mapping[str, Any]) -> CheckedRows:
             missing=gone[:20],
         )
     rejected: dict[int, str] = {}
-    columns: Columns = {}
+    columns: dict[str, npt.NDArray[Any]] = {}
     for place, name in enumerate(plan.names):
         values = np.asarray(table[name])
         if plan.columns[place]["dtype"] == "string":

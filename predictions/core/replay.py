@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from predictions.core.inputs import Columns
@@ -35,7 +36,7 @@ def frame_of(
     place = {name: at for at, name in enumerate(names)}
     if any(column["name"] not in place for column in columns):
         return None
-    frame: Columns = {}
+    frame: dict[str, npt.NDArray[Any]] = {}
     for column in columns:
         cells = [row[place[column["name"]]] for row in rows]
         if column["dtype"] == "string":

@@ -58,10 +58,20 @@ def test_graph_agrees_with_the_pipeline(estimator: str, target: str) -> None:
     assert result.largest_difference < 1e-5
 
 
+def test_a_graph_of_numbers_alone_takes_them_as_one_matrix() -> None:
+    draw = np.random.default_rng(0)
+    data = {name: draw.normal(size=80) for name in ("a", "input", "c")} | {"y": draw.random(80) > 0.5}
+    _, result = exported(table_of(data, y="target"), estimator="logistic_regression")
+    assert result.reason == ""
+    session = onnxruntime.InferenceSession(result.blob, providers=["CPUExecutionProvider"])
+    assert [(node.name, node.shape[1]) for node in session.get_inputs()] == [("input", 3)]
+
+
 def test_graphs_inputs_bear_the_columns_names_even_those_of_its_outputs() -> None:
     draw = np.random.default_rng(0)
     names = ["label", "probabilities", "größe (cm)", "input_1", "variable"]
-    data = {name: draw.normal(size=80) for name in names} | {"y": draw.random(80) > 0.5}
+    data = {name: draw.normal(size=80) for name in names[:-1]}
+    data |= {"variable": draw.choice(["a", "b"], 80), "y": draw.random(80) > 0.5}
     _, result = exported(table_of(data, y="target"), estimator="logistic_regression")
     assert result.reason == ""
     session = onnxruntime.InferenceSession(result.blob, providers=["CPUExecutionProvider"])

@@ -7,13 +7,14 @@ from prometheus_client import REGISTRY
 from predictions import engine
 from predictions.actions.log_predictions import flush_log
 from predictions.actions.predict import PredictAnswer, PredictRequest, predict
-from predictions.adapters.cache import MAX_KEY_BYTES, PredictionCache, Scored
+from predictions.adapters.cache import MAX_KEY_BYTES, PredictionCache
+from predictions.core.scored import Scored
 from predictions.models import Prediction
 from tests.predictions.conftest import Configure
 from tests.predictions.tiny import staged
 
 BODY = b'{"data": [[4.0, 1.5, "red"]]}'
-SCORED = Scored(frame={"a": np.array([1.0])}, predictions=[1], probabilities=None, confidence=())
+SCORED = Scored(frame={"a": np.array([1.0])}, predictions=[1], probabilities=None, confidence=[])
 
 
 def ask(body: bytes = BODY) -> PredictAnswer:

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from predictions.core.frames import check_frame, check_rows
-from predictions.core.inputs import InputLimits, InputPlan
+from predictions.core.input_limits import InputLimits
+from predictions.core.inputs import InputPlan
 from predictions.errors import InvalidRequestError
 from tests.predictions.tiny import RECORD, ROW, SCHEMA
 

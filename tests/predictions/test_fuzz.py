@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from predictions.core.arrow_tables import parse_arrow, parse_parquet
 from predictions.core.coding import packed, unpacked
 from predictions.core.csv_rows import parse_csv
-from predictions.core.inputs import InputLimits, InputPlan
+from predictions.core.input_limits import InputLimits
+from predictions.core.inputs import InputPlan
 from predictions.core.mlflow import parse_invocation
 from predictions.core.parse import parse_json, parse_payload, read_json
 from predictions.core.tables import Table, frame_of

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from predictions.core.inputs import InputLimits, InputPlan
+from predictions.core.input_limits import InputLimits
+from predictions.core.inputs import InputPlan
 from predictions.errors import InvalidRequestError, TooManyRowsError
 from tests.predictions.tiny import RECORD, ROW, SCHEMA
 

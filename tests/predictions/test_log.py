@@ -21,7 +21,7 @@ from predictions.actions.predict import PredictAnswer, PredictRequest, predict
 from predictions.actions.score_shadow import shadow_queue
 from predictions.actions.write_predictions import write_predictions
 from predictions.adapters.log_buffer import LogBuffer
-from predictions.core.answer import LogEntry
+from predictions.core.log_entry import LogEntry
 from predictions.errors import InvalidRequestError
 from predictions.models import Prediction
 from tests.predictions.conftest import Configure

@@ -41,6 +41,8 @@ def test_metrics_are_exact_over_two_workers(served: Served) -> None:
     before = served.metric(route)
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda _: served.ask(), range(REQUESTS)))
+    # A worker counts what it answered a little later.
+    wait_for(lambda: served.metric(route) >= before + REQUESTS, 20)
     assert served.metric(route) == before + REQUESTS
     wait_for(
         lambda: served.metric("prediction_log_written_total") == served.metric("prediction_log_accepted_total"), 20

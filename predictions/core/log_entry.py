@@ -1,0 +1,100 @@
+"""An answer on its way to the prediction log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from predictions.core.inputs import Columns
+from predictions.core.log_row import LogRow
+from predictions.core.number_frame import NumberFrame
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+# Not frozen: one is made for each request, and a frozen one takes three times as long to make.
+@dataclass(kw_only=True, slots=True)
+class LogEntry:
+    """One answer on its way to the prediction log; a shadow's has the request id of the live one.
+
+    `snapshots` are the online snapshots its features came from, by view; `route` says why this version answered.
+    `fallback` is the code of what a canary said where production answered for it. `hidden` are the columns whose
+    values must not be kept. `inputs_json` and `outputs_json` are the JSON of rows and answer where somebody has it.
+    """
+
+    id: UUID
+    request_id: str
+    version_id: int
+    model: str
+    generation: int
+    role: str
+    principal: str
+    entity_keys: tuple[str, ...]
+    frame: Columns
+    predictions: list[Any]
+    probabilities: list[list[float]] | None
+    latency_ms: float
+    at: datetime
+    source: str
+    snapshots: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    route: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    fallback: str = ""
+    hidden: frozenset[str] = frozenset()
+    inputs_json: bytes = b""
+    outputs_json: bytes = b""
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows were scored."""
+        return len(self.predictions)
+
+    def row(self) -> LogRow:
+        """Return what is stored of it; a missing number, NaN in the frame, is null."""
+        columns, inputs = self._columns()
+        return LogRow(
+            self.id,
+            self.request_id,
+            self.version_id,
+            self.generation,
+            self.role,
+            self.principal,
+            _text(self.entity_keys) if self.entity_keys else "[]",
+            columns,
+            inputs.decode(),
+            (self.outputs_json or self._outputs()).decode(),
+            _text(dict(self.snapshots)) if self.snapshots else "{}",
+            _text(dict(self.route)) if self.route else "{}",
+            self.fallback,
+            len(self.predictions),
+            self.latency_ms,
+            self.at,
+            self.source,
+        )
+
+    def _columns(self) -> tuple[str, bytes]:
+        frame = self.frame
+        if isinstance(frame, NumberFrame) and not self.hidden:
+            inputs = self.inputs_json or _matrix_json(frame.matrix)
+            return frame.layout.names_json, inputs
+        names = [name for name in frame if name not in self.hidden]
+        rows = list(zip(*(frame[name].tolist() for name in names), strict=True)) or [()] * self.rows
+        return _text(names), orjson.dumps(rows)
+
+    def _outputs(self) -> bytes:
+        outputs: dict[str, Any] = {"predictions": self.predictions}
+        if self.probabilities is not None:
+            outputs["probabilities"] = self.probabilities
+        return orjson.dumps(outputs)
+
+
+def _matrix_json(matrix: npt.NDArray[np.float64]) -> bytes:
+    return orjson.dumps(np.ascontiguousarray(matrix), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,116 @@
+"""The plain case gives the bytes and the log rows `predict` gives, and leaves the rest to it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from predictions import engine
+from predictions.actions.log_predictions import flush_log
+from predictions.actions.predict import PredictRequest, predict
+from predictions.actions.predict_plain import predict_plain
+from predictions.core.caller import Caller
+from predictions.errors import PredictionsError
+from predictions.models import Prediction
+from tests.predictions.conftest import Configure
+from tests.predictions.numbers import COLUMNS, drawn, serve
+from tests.predictions.tiny import staged
+
+CALLER = Caller(name="user:eve", roles=("user",))
+ZEROS = [0.0] * COLUMNS
+
+
+def body_of(cells: str, rows: int = 1) -> bytes:
+    return f'{{"data": [{", ".join([f"[{cells}]"] * rows)}]}}'.encode()
+
+
+def with_first(cell: str) -> str:
+    return ", ".join([cell, *map(str, ZEROS[1:])])
+
+
+BODIES = [
+    body_of(", ".join(map(str, drawn(1)[0]))),
+    json.dumps({"data": drawn(40)}).encode(),
+    json.dumps({"data": drawn(2)}, indent=3).encode(),
+    json.dumps({"records": [{f"n{place}": cell for place, cell in enumerate(ZEROS)}]}).encode(),
+    body_of(", ".join(["1", "2", "null", *map(str, ZEROS[3:])])),
+    *(
+        body_of(with_first(cell))
+        for cell in ("1", "-0", "true", "1e30", "18446744073709551616", "1e-400", "12345678901")
+    ),
+]
+REFUSED = [
+    *(body_of(with_first(cell)) for cell in ("null", "NaN", '"1"', "1e31", "1e999", "[1]", "[]", "{}", "-1e31")),
+    body_of(with_first("0") + ", 1"),
+    body_of(", ".join(["1", "-51", *map(str, ZEROS[2:])])),
+    body_of("1"),
+    b'{"data": [[%b], [%b]]}' % (b"1, " * COLUMNS + b"1", b"1, " * (COLUMNS - 2) + b"1"),
+    b'{"data": []}',
+    b'{"data": [], "data": [[1]]}',
+]
+
+
+def plain(body: bytes) -> bytes | None:
+    return predict_plain(body, caller=CALLER, request_id="r", model="numbers")
+
+
+def whole(body: bytes) -> bytes:
+    return predict(
+        PredictRequest(principal=CALLER.name, caller=CALLER, request_id="r", model="numbers", body=body)
+    ).json()
+
+
+def without_own(answer: bytes | None) -> dict[str, Any]:
+    assert answer is not None
+    found: dict[str, Any] = json.loads(answer)
+    assert list(found)[-2:] == ["prediction_id", "timestamp"]
+    del found["prediction_id"], found["timestamp"]
+    return found
+
+
+@pytest.mark.parametrize("kind", ["logistic", "ridge", "forest"])
+def test_both_give_the_same_answers_and_log_rows(serving: None, configure: Configure, kind: str) -> None:
+    configure(model__cache_size=0)
+    serve(kind)
+    for body in BODIES:
+        ours, theirs = plain(body), whole(body)
+        assert without_own(ours) == without_own(theirs)
+        assert len(ours or b"") == len(theirs)
+    flush_log()
+    kept = Prediction.objects.order_by("at").values(
+        "columns", "inputs", "outputs", "rows", "principal", "source", "route"
+    )
+    rows = list(kept)
+    assert len(rows) == 2 * len(BODIES)
+    assert rows[::2] == rows[1::2]
+
+
+def test_both_refuse_the_same_with_the_same_words(serving: None) -> None:
+    serve()
+    for body in REFUSED:
+        with pytest.raises(PredictionsError) as ours:
+            plain(body)
+        with pytest.raises(PredictionsError) as theirs:
+            whole(body)
+        assert (ours.value.code, ours.value.message) == (theirs.value.code, theirs.value.message)
+    flush_log()
+    assert not Prediction.objects.exists()
+
+
+def test_what_is_answered_from_the_cache_is_logged_whole(serving: None) -> None:
+    serve()
+    first, second = plain(BODIES[0]), plain(BODIES[0])
+    assert without_own(first) == without_own(second)
+    flush_log()
+    rows = list(Prediction.objects.values_list("inputs", "outputs"))
+    assert rows[0] == rows[1]
+
+
+def test_entities_and_trials_are_left_to_the_whole_path(serving: None) -> None:
+    staged()
+    assert predict_plain(b'{"entities": ["a"]}', caller=CALLER, request_id="r", model="tiny") is None
+    body = b'{"data": [[4.0, 1.5, "red"]]}'
+    assert predict_plain(body, caller=CALLER, request_id="r", model="tiny")
+    staged("shadow", seed=2)
+    engine.refresh()
+    assert predict_plain(body, caller=CALLER, request_id="r", model="tiny") is None
