@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -19,6 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from features.ground.errors import RefusedError, UnavailableError
 from features.ground.paths import var_path
+from mlsite import handover
 from mlsite.supervisor import ChildSpec
 
 MANAGE = settings.BASE_DIR / "manage.py"
@@ -38,22 +40,19 @@ class UnmigratedError(RefusedError):
     code = "unmigrated"
 
 
-def refuse_busy_port(host: str, port: int) -> None:
-    """Refuse to start where another server listens.
+def bind_port(host: str, port: int) -> socket.socket:
+    """Return the socket every web server of this `serve` accepts from.
 
     Raises
     ------
     PortBusyError
         If the port is taken, or may not be used.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), port))
-        except OSError as error:
-            why = "is taken: stop the other server" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
-            raise PortBusyError(f"port {port} on {host} {why}, or choose another with PORT or --port") from error
+    try:
+        return handover.bound(host, port)
+    except OSError as error:
+        why = "is taken: stop the other server" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
+        raise PortBusyError(f"port {port} on {host} {why}, or choose another with PORT or --port") from error
 
 
 def hold_port(port: int) -> IO[bytes]:
@@ -99,7 +98,7 @@ def run_demo() -> int:
     return subprocess.run([sys.executable, str(MANAGE), "demo"], check=False).returncode
 
 
-def child_specs(*, workers: int, host: str, port: int) -> list[ChildSpec]:
+def child_specs(*, workers: int, host: str, port: int, listener: socket.socket) -> list[ChildSpec]:
     """Return the web server, the worker and the beat."""
     metrics = settings.VAR_DIR / "prometheus"
     shutil.rmtree(metrics, ignore_errors=True)  # files of processes that are gone would be counted again
@@ -113,7 +112,14 @@ def child_specs(*, workers: int, host: str, port: int) -> list[ChildSpec]:
     }
     manage = [sys.executable, str(MANAGE)]
     return [
-        ChildSpec(role="web", argv=web_argv(workers, host, port), environ=_as(environ, "web", OMP_NUM_THREADS="1")),
+        ChildSpec(
+            role="web",
+            argv=web_argv(workers, host, port),
+            environ=_as(environ, "web", OMP_NUM_THREADS="1", **{handover.LISTENER: str(listener.fileno())}),
+            hands_down=(listener.fileno(),),
+            ready_in=handover.READY,
+            leaves_on=signal.SIGUSR2,
+        ),
         ChildSpec(role="worker", argv=[*manage, "worker"], environ=_as(environ, "worker")),
         ChildSpec(role="beat", argv=[*manage, "beat"], environ=_as(environ, "beat")),
     ]
@@ -134,7 +140,6 @@ def web_argv(workers: int, host: str, port: int) -> list[str]:
         "--blocking-threads": str(settings.CONFIG.server.threads),
         "--backlog": str(BACKLOG),
         "--workers-kill-timeout": "10",
-        "--respawn-interval": "0.5",
         "--log-level": "warning",
         "--working-dir": str(settings.BASE_DIR),
     }
@@ -142,7 +147,7 @@ def web_argv(workers: int, host: str, port: int) -> list[str]:
         options |= {"--ssl-certificate": str(_here(cert)), "--ssl-keyfile": str(_here(settings.CONFIG.ssl_key))}
         options["--ssl-protocol-min"] = "tls1.2"
     pairs = [part for option in options.items() for part in option]
-    return [sys.executable, "-m", "granian", *pairs, "--no-ws", "--respawn-failed-workers", "mlsite.wsgi:application"]
+    return [sys.executable, "-m", "mlsite.web", *pairs, "--no-ws", "mlsite.wsgi:application"]
 
 
 def _here(path: Path | None) -> Path:

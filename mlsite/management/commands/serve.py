@@ -31,13 +31,14 @@ class Command(ActionCommand):
         server = settings.CONFIG.server
         port, workers = options["port"] or server.port, options["workers"] or server.workers
         configure("serve")
-        serving.refuse_busy_port(server.host, port)
+        listener = serving.bind_port(server.host, port)
         held = serving.hold_port(port)
         self._prepare(options["migrate"] or settings.DEV, options["demo"])
-        specs = serving.child_specs(workers=workers, host=server.host, port=port)
+        specs = serving.child_specs(workers=workers, host=server.host, port=port, listener=listener)
         if options["web_only"]:
             specs = [spec for spec in specs if spec.role == "web"]
         Supervisor(specs, self._announcer(server.host, port, greet=not options["web_only"])).run()
+        listener.close()
         held.close()
         self.stderr.write("stopped")
 
