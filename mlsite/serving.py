@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
@@ -40,8 +41,8 @@ class UnmigratedError(RefusedError):
     code = "unmigrated"
 
 
-def bind_port(host: str, port: int) -> socket.socket:
-    """Return the socket every web server of this `serve` accepts from.
+def bind_port(host: str, port: int, workers: int) -> list[socket.socket]:
+    """Return the sockets the web processes of this `serve` accept from, those of now and those after them.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def bind_port(host: str, port: int) -> socket.socket:
         If the port is taken, or may not be used.
     """
     try:
-        return handover.bound(host, port)
+        return handover.bound(host, port, workers)
     except OSError as error:
         why = "is taken: stop the other server" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
         raise PortBusyError(f"port {port} on {host} {why}, or choose another with PORT or --port") from error
@@ -98,7 +99,7 @@ def run_demo() -> int:
     return subprocess.run([sys.executable, str(MANAGE), "demo"], check=False).returncode
 
 
-def child_specs(*, workers: int, host: str, port: int, listener: socket.socket) -> list[ChildSpec]:
+def child_specs(*, workers: int, host: str, port: int, listeners: Sequence[socket.socket]) -> list[ChildSpec]:
     """Return the web server, the worker and the beat."""
     metrics = settings.VAR_DIR / "prometheus"
     shutil.rmtree(metrics, ignore_errors=True)  # files of processes that are gone would be counted again
@@ -111,12 +112,16 @@ def child_specs(*, workers: int, host: str, port: int, listener: socket.socket) 
         "SERVER__WORKERS": str(workers),
     }
     manage = [sys.executable, str(MANAGE)]
+    # Whoever started us may stand in another folder.
+    path = os.pathsep.join(filter(None, (str(settings.BASE_DIR), os.environ.get("PYTHONPATH"))))
+    handed = tuple(listener.fileno() for listener in listeners)
+    web = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, handover.LISTENERS: ",".join(map(str, handed))}
     return [
         ChildSpec(
             role="web",
             argv=web_argv(workers, host, port),
-            environ=_as(environ, "web", OMP_NUM_THREADS="1", **{handover.LISTENER: str(listener.fileno())}),
-            hands_down=(listener.fileno(),),
+            environ=_as(environ, "web", **web),
+            hands_down=handed,
             ready_in=handover.READY,
             leaves_on=signal.SIGUSR2,
         ),

@@ -2,14 +2,15 @@
 
 `python -m mlsite.web` takes granian's own options. What differs from granian's:
 
-- All workers accept from one socket, so that what waits for a worker that ends is taken by another. `serve` hands it
-  down: while a web server is replaced or started again, connections wait and none is refused.
+- Each worker accepts from a socket of its own, as granian's do, but the socket outlives it: what waits there is taken
+  by its successor. `serve` hands them down: while a web server is replaced or started again, nobody is refused.
 - Modules are imported once, before the workers are forked: a worker is ready as soon as it has loaded its models.
 - Workers that die are started again, however often; only those that never got ready are given longer and longer pauses.
 - On SIGUSR2 it leaves because another has taken its place: its workers accept nothing new and ask their callers to
   connect again, before they finish as they do on SIGTERM.
 """
 
+import contextlib
 import gc
 import logging
 import multiprocessing
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import django
@@ -32,7 +34,7 @@ from granian.server.mp import MPServer
 
 from mlsite import handover
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("mlsite.web")  # not the name of what runs as the main module
 # Of callers who keep a connection, those who ask at least this often are told to connect again.
 LEAVE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
@@ -57,10 +59,14 @@ class Leaver:
 
     def _leave(self, *_: object) -> None:
         self._leaving = True
-        # The descriptor now means a socket nobody connects to; what waits at the shared one is for the others.
+        # The listener's descriptors now mean a socket nobody connects to; what waits at it is for the successor.
+        left = os.fstat(self._listener)
         with socket.create_server(("127.0.0.1", 0)) as nowhere:
             nowhere.setblocking(False)
-            os.dup2(nowhere.fileno(), self._listener)
+            for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+                with contextlib.suppress(OSError):
+                    if os.path.samestat(os.fstat(descriptor), left):
+                        os.dup2(nowhere.fileno(), descriptor)
 
 
 def _start_last(start: Any, status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
@@ -85,16 +91,21 @@ class Server(MPServer):  # type: ignore[misc]  # granian is untyped
     """granian's server with our way of starting, restarting and ending workers."""
 
     def _init_shared_socket(self) -> None:
-        self._listener = handover.listener(self.bind_addr, self.bind_port)
-        self._listener.listen(self.backlog)
+        self._listeners = handover.listeners(self.bind_addr, self.bind_port, self.workers)
+        for listener in self._listeners:
+            listener.listen(self.backlog)
         self._ssp = self._sso = None
-        self._sfd = self._listener.fileno()
-        self._shd = SocketHolder(self._sfd, False, self.backlog)
+
+    def _drop_shared_socket(self) -> None:
+        for listener in self._listeners:
+            listener.close()
 
     def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
         # No lock guards it: a worker that is killed must not leave one behind.
         ready = multiprocessing.RawValue("b", 0)
-        worker = super()._spawn_worker(idx, target, partial(_load, ready, self._sfd, self.target))
+        listener = self._listeners[idx].fileno()
+        self._shd = SocketHolder(listener, False, self.backlog)
+        worker = super()._spawn_worker(idx, target, partial(_load, ready, listener, self.target))
         worker.ready = ready
         return worker
 
@@ -167,7 +178,10 @@ def main() -> None:
     preload()
     # granian's command line makes a server of whatever class it finds under this name.
     cli.Server = Server
-    cli.entrypoint()
+    try:
+        cli.entrypoint()
+    finally:
+        gc.unfreeze()
 
 
 if __name__ == "__main__":

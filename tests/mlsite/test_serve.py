@@ -54,7 +54,7 @@ def test_busy_port_is_one_clear_line_and_nothing_starts(tmp_path: Path) -> None:
 
 def test_port_that_may_not_be_used_is_named() -> None:
     with pytest.raises(PortBusyError, match=r"port 80 on 192\.0\.2\.1 can't be used"):
-        bind_port("192.0.2.1", 80)
+        bind_port("192.0.2.1", 80, 2)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -31,14 +31,15 @@ class Command(ActionCommand):
         server = settings.CONFIG.server
         port, workers = options["port"] or server.port, options["workers"] or server.workers
         configure("serve")
-        listener = serving.bind_port(server.host, port)
+        listeners = serving.bind_port(server.host, port, workers)
         held = serving.hold_port(port)
         self._prepare(options["migrate"] or settings.DEV, options["demo"])
-        specs = serving.child_specs(workers=workers, host=server.host, port=port, listener=listener)
+        specs = serving.child_specs(workers=workers, host=server.host, port=port, listeners=listeners)
         if options["web_only"]:
             specs = [spec for spec in specs if spec.role == "web"]
         Supervisor(specs, self._announcer(server.host, port, greet=not options["web_only"])).run()
-        listener.close()
+        for listener in listeners:
+            listener.close()
         held.close()
         self.stderr.write("stopped")
 
