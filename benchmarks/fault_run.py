@@ -71,7 +71,7 @@ class Watch(threading.Thread):
         while not self._ended.wait(self.every_s):
             began = time.monotonic()
             status, _, headers = self.site.ask(*self.asked)
-            self.seen.append((began, status, time.monotonic() - began, "Retry-After" in headers))
+            self.seen.append((began, status, time.monotonic() - began, "retry-after" in headers))
 
     def end(self) -> Found:
         """Stop, and return what was seen."""

@@ -50,7 +50,7 @@ def _redis(run: Run, breaks: Callable[[], None], mends: Callable[[], None]) -> F
 
 def database_killed(run: Run) -> Found:
     """Row 13: PostgreSQL is killed ten times, and started again a second later; promotions go on meanwhile."""
-    with run.site(versions=100) as site:
+    with run.site(versions=40) as site:
         ended = threading.Event()
         said: Counter[str] = Counter()
 

@@ -15,7 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 from benchmarks.fault_load import Connection, Load
-from tests.mlsite.test_serve import free_port
+from tests.mlsite.test_supervisor import alive
+from tests.smoke.product import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 120
@@ -46,8 +47,11 @@ class Services:
         return done.stdout
 
     def signal(self, name: str, number: int) -> None:
-        """Send a signal to a service's main process; SIGKILL to all of Redis is to its one process."""
-        os.kill(int((self.folder / name / "pid").read_text()), number)
+        """Send a signal to a service's main process, and wait for its end if it is killed."""
+        pid = int((self.folder / name / "pid").read_text())
+        os.kill(pid, number)
+        while number == signal.SIGKILL and alive(pid):
+            time.sleep(0.01)
 
     def again(self, name: str) -> None:
         """Start a killed service on its port and data."""
@@ -134,7 +138,7 @@ class Site:
             return 0, repr(error), {}
         finally:
             connection.close()
-        return status, said.decode(errors="replace"), dict(headers)
+        return status, said.decode(errors="replace"), {name.lower(): value for name, value in headers.items()}
 
     def promote(self, number: int, stage: str = "production") -> str:
         """Promote a version over HTTP and say what came of it."""

@@ -21,7 +21,10 @@ WAIT_SECONDS=60
 say() { echo "services: $*" >&2; }
 fail() { say "$*"; exit 3; }
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-alive() { [ -s "$BASE/$1/pid" ] && kill -0 "$(cat "$BASE/$1/pid")" 2>/dev/null; }
+# A process that has ended and was not waited for is not alive.
+alive() {
+  [ -s "$BASE/$1/pid" ] && kill -0 "$(cat "$BASE/$1/pid")" 2>/dev/null && [[ $(ps -o stat= -p "$(cat "$BASE/$1/pid")") != Z* ]]
+}
 
 free_port() {
   local port=$1
@@ -147,8 +150,12 @@ postgresql_again() {
   local dir=$BASE/postgresql bin port
   bin=$(postgresql_bin)
   port=$(cat "$dir/port")
-  as_postgres "$bin/pg_ctl -D $dir/data -l $dir/data/server.log -o '-p $port -k $dir -h 127.0.0.1' start" >>"$dir/log" 2>&1 \
-    || { cat "$dir/log" >&2; fail "PostgreSQL did not start"; }
+  # One that was killed leaves processes behind for a moment, and starts only once they are gone.
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    as_postgres "$bin/pg_ctl -D $dir/data -l $dir/data/server.log -o '-p $port -k $dir -h 127.0.0.1' start" >>"$dir/log" 2>&1 && break
+    [ "$attempt" -lt 10 ] || { cat "$dir/log" >&2; fail "PostgreSQL did not start"; }
+    sleep 0.3
+  done
   head -n 1 "$dir/data/postmaster.pid" >"$dir/pid"
   wait_for postgresql "$bin/pg_isready" -p "$port" -h 127.0.0.1
 }
