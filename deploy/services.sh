@@ -3,6 +3,7 @@
 #
 #   deploy/services.sh up kafka postgresql redis   gets what is missing, starts each, waits until it answers
 #   deploy/services.sh status kafka                says whether it runs
+#   deploy/services.sh again postgresql            starts one that was killed, on its port and its data
 #   deploy/services.sh down kafka                  ends it by its process id and removes its data
 #
 # `up` prints `export NAME=value` lines: eval "$(deploy/services.sh up kafka)".
@@ -20,7 +21,10 @@ WAIT_SECONDS=60
 say() { echo "services: $*" >&2; }
 fail() { say "$*"; exit 3; }
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-alive() { [ -s "$BASE/$1/pid" ] && kill -0 "$(cat "$BASE/$1/pid")" 2>/dev/null; }
+# A process that has ended and was not waited for is not alive.
+alive() {
+  [ -s "$BASE/$1/pid" ] && kill -0 "$(cat "$BASE/$1/pid")" 2>/dev/null && [[ $(ps -o stat= -p "$(cat "$BASE/$1/pid")") != Z* ]]
+}
 
 free_port() {
   local port=$1
@@ -86,6 +90,12 @@ kafka_up() {
     >"$dir/server.properties"
   java -cp "$jars/*" kafka.tools.StorageTool format --standalone -t "$(java -cp "$jars/*" kafka.tools.StorageTool random-uuid 2>/dev/null)" \
     -c "$dir/server.properties" >"$dir/log" 2>&1 || { cat "$dir/log" >&2; fail "Kafka's storage could not be formatted"; }
+  kafka_again
+}
+
+kafka_again() {
+  local dir=$BASE/kafka jars=$BASE/kafka-jars port
+  port=$(cat "$dir/port")
   setsid nohup java -Xmx512m -Dlog4j2.configurationFile="$HERE/kafka/log4j2.properties" -cp "$jars/*" \
     kafka.Kafka "$dir/server.properties" >>"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
@@ -98,12 +108,17 @@ kafka_down() { stop_pid "$(cat "$BASE/kafka/pid")"; }
 redis_env() { echo "export TEST_REDIS_URL=redis://127.0.0.1:$(cat "$BASE/redis/port")/0"; }
 
 redis_up() {
-  local dir=$BASE/redis port
+  local dir=$BASE/redis
   get_packages redis-server redis-server
   rm -rf "$dir"
   mkdir -p "$dir"
-  port=$(free_port "${REDIS_PORT:-16379}")
-  echo "$port" >"$dir/port"
+  free_port "${REDIS_PORT:-16379}" >"$dir/port"
+  redis_again
+}
+
+redis_again() {
+  local dir=$BASE/redis port
+  port=$(cat "$BASE/redis/port")
   setsid nohup redis-server --port "$port" --bind 127.0.0.1 --dir "$dir" --appendonly yes --maxmemory-policy noeviction --save "" \
     >"$dir/log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
@@ -119,18 +134,28 @@ as_postgres() { if [ "$(id -u)" = 0 ]; then su postgres -s /bin/sh -c "$*"; else
 postgresql_bin() { find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1; }
 
 postgresql_up() {
-  local dir=$BASE/postgresql bin port
+  local dir=$BASE/postgresql bin
   [ -x "$(postgresql_bin)/initdb" ] || get_packages no-postgresql-yet postgresql
   bin=$(postgresql_bin)
   rm -rf "$dir"
   mkdir -p "$dir"
-  port=$(free_port "${POSTGRES_PORT:-15432}")
-  echo "$port" >"$dir/port"
+  free_port "${POSTGRES_PORT:-15432}" >"$dir/port"
   # Owned by the user the server runs as, and reachable through the folders above it.
   if [ "$(id -u)" = 0 ]; then chmod 711 "$BASE" && chown postgres "$dir"; fi
   as_postgres "$bin/initdb -D $dir/data -A trust -U postgres" >"$dir/log" 2>&1 || { cat "$dir/log" >&2; fail "initdb failed"; }
-  as_postgres "$bin/pg_ctl -D $dir/data -l $dir/data/server.log -o '-p $port -k $dir -h 127.0.0.1' start" >>"$dir/log" 2>&1 \
-    || { cat "$dir/log" >&2; fail "PostgreSQL did not start"; }
+  postgresql_again
+}
+
+postgresql_again() {
+  local dir=$BASE/postgresql bin port
+  bin=$(postgresql_bin)
+  port=$(cat "$dir/port")
+  # One that was killed leaves processes behind for a moment, and starts only once they are gone.
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    as_postgres "$bin/pg_ctl -D $dir/data -l $dir/data/server.log -o '-p $port -k $dir -h 127.0.0.1' start" >>"$dir/log" 2>&1 && break
+    [ "$attempt" -lt 10 ] || { cat "$dir/log" >&2; fail "PostgreSQL did not start"; }
+    sleep 0.3
+  done
   head -n 1 "$dir/data/postmaster.pid" >"$dir/pid"
   wait_for postgresql "$bin/pg_isready" -p "$port" -h 127.0.0.1
 }
@@ -149,6 +174,11 @@ up() {
   "$1_env"
 }
 
+again() {
+  [ -d "$BASE/$1" ] || fail "$1 was never up"
+  alive "$1" || { say "starting $1 again"; "$1_again"; }
+}
+
 down() {
   if [ -d "$BASE/$1" ]; then
     if alive "$1"; then "$1_down"; fi
@@ -163,7 +193,7 @@ status() {
 
 VERB=${1:-}
 STATUS=0
-case $VERB in up | down | status) shift ;; *) say "usage: services.sh up|down|status kafka|postgresql|redis…"; exit 2 ;; esac
+case $VERB in up | again | down | status) shift ;; *) say "usage: services.sh up|again|down|status kafka|postgresql|redis…"; exit 2 ;; esac
 [ $# -gt 0 ] || set -- kafka postgresql redis
 mkdir -p "$BASE"
 for name in "$@"; do

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
@@ -33,6 +34,7 @@ STATUSES: dict[type[errors.DomainError], int] = {
     errors.UnavailableError: 503,
 }
 RETRY_AFTER_S = 1
+DATABASE_AWAY = "The database does not answer; try again in a moment"
 CONSOLE = "/admin/"
 # Another site's page sent it: that is nobody's deed.
 CSRF_FAILED = "csrf_failed"
@@ -99,7 +101,7 @@ def _translated(error: Exception) -> Exception:
     if isinstance(error, RequestDataTooBig):
         return errors.TooLargeError("Request body is too large")
     if isinstance(error, OperationalError | InterfaceError):
-        return errors.UnavailableError("The database does not answer; try again in a moment")
+        return errors.UnavailableError(DATABASE_AWAY)
     return error
 
 
@@ -139,5 +141,17 @@ def _page(status: int, text: str, code: str, console: Callable[..., HttpResponse
 bad_request = _page(400, "Bad request", "bad_request", defaults.bad_request)
 forbidden = _page(403, "Forbidden", "forbidden", defaults.permission_denied)
 not_found = _page(404, "Nothing is here; / lists where to start", "not_found", defaults.page_not_found)
-server_error = _page(500, "Internal error; it has been logged", "internal_error", defaults.server_error)
+_internal_error = _page(500, "Internal error; it has been logged", "internal_error", defaults.server_error)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Say what went wrong where no view could: in the console, and in what stands around the views."""
+    if not isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return _internal_error(request)
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    if request.path.startswith(CONSOLE):
+        return HttpResponse(f"{DATABASE_AWAY}.", status=503, content_type="text/plain", headers=headers)
+    return refusal(request, 503, DATABASE_AWAY, errors.UnavailableError.code, None, Retry_After=str(RETRY_AFTER_S))
+
+
 csrf_failure = _page(403, "CSRF check failed: send the token of the page's form", CSRF_FAILED, csrf.csrf_failure)

@@ -4,10 +4,13 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 from urllib.error import URLError
@@ -19,6 +22,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from features.ground.errors import RefusedError, UnavailableError
 from features.ground.paths import var_path
+from mlsite import handover
 from mlsite.supervisor import ChildSpec
 from predictions.adapters.crew import pool_size
 
@@ -47,14 +51,29 @@ def refuse_busy_port(host: str, port: int, variable: str = "PORT") -> None:
     PortBusyError
         If the port is taken, or may not be used.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), port))
-        except OSError as error:
-            why = "is taken: stop the other server" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
-            raise PortBusyError(f"port {port} on {host} {why}, or choose another with {variable} or --port") from error
+    with _told_of_busy(host, port, variable):
+        handover.bound(host, port, 0)
+
+
+def bind_port(host: str, port: int, workers: int) -> list[socket.socket]:
+    """Return the sockets the web processes of this `serve` accept from, those of now and those after them.
+
+    Raises
+    ------
+    PortBusyError
+        If the port is taken, or may not be used.
+    """
+    with _told_of_busy(host, port, "PORT"):
+        return handover.bound(host, port, workers)
+
+
+@contextmanager
+def _told_of_busy(host: str, port: int, variable: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = "is taken: stop the other server" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
+        raise PortBusyError(f"port {port} on {host} {why}, or choose another with {variable} or --port") from error
 
 
 def hold_port(port: int) -> IO[bytes]:
@@ -100,7 +119,7 @@ def run_demo() -> int:
     return subprocess.run([sys.executable, str(MANAGE), "demo"], check=False).returncode
 
 
-def child_specs(*, workers: int, host: str, port: int) -> list[ChildSpec]:
+def child_specs(*, workers: int, host: str, port: int, listeners: Sequence[socket.socket]) -> list[ChildSpec]:
     """Return the web server, the worker, the beat, and the gRPC server where it is wanted."""
     metrics = settings.VAR_DIR / "prometheus"
     shutil.rmtree(metrics, ignore_errors=True)  # files of processes that are gone would be counted again
@@ -113,8 +132,19 @@ def child_specs(*, workers: int, host: str, port: int) -> list[ChildSpec]:
         "SERVER__WORKERS": str(workers),
     }
     manage = [sys.executable, str(MANAGE)]
+    # Whoever started us may stand in another folder.
+    path = os.pathsep.join(filter(None, (str(settings.BASE_DIR), os.environ.get("PYTHONPATH"))))
+    handed = tuple(listener.fileno() for listener in listeners)
+    web = {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, handover.LISTENERS: ",".join(map(str, handed))}
     specs = [
-        ChildSpec(role="web", argv=web_argv(workers, host, port), environ=_as(environ, "web", OMP_NUM_THREADS="1")),
+        ChildSpec(
+            role="web",
+            argv=web_argv(workers, host, port),
+            environ=_as(environ, "web", **web),
+            hands_down=handed,
+            ready_in=handover.READY,
+            leaves_on=signal.SIGUSR2,
+        ),
         ChildSpec(role="worker", argv=[*manage, "worker"], environ=_as(environ, "worker")),
         ChildSpec(role="beat", argv=[*manage, "beat"], environ=_as(environ, "beat")),
     ]
@@ -140,7 +170,6 @@ def web_argv(workers: int, host: str, port: int) -> list[str]:
         # A thread may rest in the end of an answer over HTTP/1, and not in that of a stream of HTTP/2.
         "--http": "1",
         "--workers-kill-timeout": "10",
-        "--respawn-interval": "0.5",
         # Its warnings are about the number of threads, most of which rest.
         "--log-level": "error",
         "--working-dir": str(settings.BASE_DIR),
@@ -149,7 +178,7 @@ def web_argv(workers: int, host: str, port: int) -> list[str]:
         options |= {"--ssl-certificate": str(_here(cert)), "--ssl-keyfile": str(_here(settings.CONFIG.ssl_key))}
         options["--ssl-protocol-min"] = "tls1.2"
     pairs = [part for option in options.items() for part in option]
-    return [sys.executable, "-m", "granian", *pairs, "--no-ws", "--respawn-failed-workers", "mlsite.wsgi:application"]
+    return [sys.executable, "-m", "mlsite.web", *pairs, "--no-ws", "mlsite.wsgi:application"]
 
 
 def _here(path: Path | None) -> Path:

@@ -117,7 +117,22 @@ def _database() -> dict[str, Any]:
         options["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
     else:
         options["CONN_HEALTH_CHECKS"] = True
+        options.setdefault("OPTIONS", {}).update(_postgresql_options())
     return options
+
+
+def _postgresql_options() -> dict[str, Any]:
+    """Return how long a connection waits; jobs and commands may work for as long as they need."""
+    database = CONFIG.database
+    waits: dict[str, Any] = {
+        "connect_timeout": database.connect_timeout_s,
+        # A machine that is gone says nothing; the system would wait for it for a quarter of an hour.
+        "tcp_user_timeout": database.connect_timeout_s * 1000,
+    }
+    if os.environ.get("PROCESS_ROLE") == "web":
+        limits = {"statement_timeout": database.statement_timeout_s, "lock_timeout": database.lock_timeout_s}
+        waits["options"] = " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in limits.items())
+    return waits
 
 
 DATABASES = {"default": _database()}

@@ -185,14 +185,17 @@ class Engine:
             self.start()
 
     def _poll(self) -> None:
-        stop = self._stop
+        stop, is_away = self._stop, False
         while True:
             close_old_connections()
             try:
                 count_noted()
                 self.refresh()
+                is_away = False
             except DatabaseError as error:
-                logger.warning("the registry can't be read; the loaded versions keep answering: %s", error)
+                if not is_away:
+                    logger.warning("the registry can't be read; the loaded versions keep answering: %s", error)
+                is_away = True
             except Exception:  # the loop must outlive one bad round
                 logger.exception("refreshing the served models failed")
             if stop.wait(settings.CONFIG.model.poll_seconds):

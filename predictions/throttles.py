@@ -11,8 +11,10 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from predictions.adapters.limits import ENVIRON_KEY, Decision, hit, parse_rate
+from predictions.adapters.limits import ENVIRON_KEY, Decision, hit, note_redis_away, parse_rate, redis_is_away
 from predictions.errors import LimitUnavailableError
+
+AWAY = "nobody can sign in while the limiter is away; try again soon"
 
 
 class PrincipalThrottle(BaseThrottle):
@@ -73,8 +75,12 @@ def count_try(request: HttpRequest, scope: str, rate: str, account: str) -> None
 
 
 def _wait_in_redis(request: HttpRequest, group: str, key: str, rate: str) -> int:
+    if redis_is_away():
+        # Known already: whoever tries to sign in must not hold up those who ask for predictions.
+        raise LimitUnavailableError(AWAY)
     try:
         usage = get_usage(request, group=group, key=lambda *_: key, rate=rate, increment=True)
     except (RedisError, ConnectionInterrupted) as error:
-        raise LimitUnavailableError("nobody can sign in while the limiter is away; try again soon") from error
+        note_redis_away(error)
+        raise LimitUnavailableError(AWAY) from error
     return max(1, usage["time_left"]) if usage and usage["should_limit"] else 0

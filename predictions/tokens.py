@@ -1,5 +1,6 @@
 """Who is calling: bearer tokens, verified once and remembered for a short while."""
 
+import logging
 import threading
 import time
 from base64 import b64decode
@@ -11,6 +12,8 @@ import jwt
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractUser
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -19,12 +22,19 @@ from rest_framework.request import Request
 
 from features.ground.roles import ADMIN, ROLES
 from predictions.actions.api_keys import note_key_used
+from predictions.adapters.background import BackgroundQueue
 from predictions.core.api_key import BEGINNING, is_secret, split_key
 from predictions.core.caller import Caller
 from predictions.models import ApiKey
 
+logger = logging.getLogger(__name__)
 MAX_TOKEN_BYTES = 4096
 MAX_CACHED = 4096
+# A token in use is verified again, beside its requests, once so much of its time in the cache is over.
+RENEW_AT = 2 / 3
+PENDING = float("inf")
+# How soon the database is asked again about a token it could not be asked about.
+ASK_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +66,66 @@ class Principal:
 ANYONE = Principal(name="anyone", roles=ROLES)
 
 
+@dataclass(slots=True)
+class _Verified:
+    """A principal, until when it holds, when it is verified again, and when the database last vouched for it."""
+
+    principal: Principal
+    until: float
+    renew_at: float
+    vouched_at: float
+
+
 class _Cache:
-    """Verified tokens, newest last, forgotten at their expiry or after the cache time."""
+    """Verified tokens, newest last, forgotten at their expiry or after the cache time.
+
+    One in use is verified again in time by a thread. While the database can't be asked, what it last said holds for
+    `security.token_grace_s`: nobody can be shut out then, and those who were let in go on.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+        self._entries: OrderedDict[str, _Verified] = OrderedDict()
 
     def get(self, token: str) -> Principal | None:
         entry = self._entries.get(token)
-        return entry[1] if entry and entry[0] > time.time() else None
+        if entry is None:
+            return None
+        now = time.time()
+        if now >= entry.until:
+            # Asked for in good time and still not answered about: the database hangs.
+            return entry.principal if entry.renew_at == PENDING and self._in_grace(entry, now) else None
+        if now >= entry.renew_at:
+            entry.renew_at = PENDING
+            _renewals.offer(token)
+        return entry.principal
+
+    def _in_grace(self, entry: _Verified, now: float) -> bool:
+        """Tell whether a token holds though the database has not answered about it."""
+        grace = settings.CONFIG.security.token_grace_s
+        return now < min(entry.vouched_at + grace, entry.principal.expires_at)
 
     def put(self, token: str, principal: Principal, seconds: float) -> None:
+        now = time.time()
+        until = min(now + seconds, principal.expires_at)
         with self._lock:
-            self._entries[token] = (min(time.time() + seconds, principal.expires_at), principal)
+            self._entries[token] = _Verified(principal, until, now + seconds * RENEW_AT, now)
             while len(self._entries) > MAX_CACHED:
                 self._entries.popitem(last=False)
+
+    def keep(self, token: str) -> Principal | None:
+        """Let a token hold a little longer because the database can't be asked; None if its grace is over."""
+        entry, now = self._entries.get(token), time.time()
+        if entry is None or not self._in_grace(entry, now):
+            return None
+        grace = entry.vouched_at + settings.CONFIG.security.token_grace_s
+        entry.until = min(now + 2 * ASK_AGAIN_S, grace, entry.principal.expires_at)
+        entry.renew_at = now + ASK_AGAIN_S
+        return entry.principal
+
+    def forget(self, token: str) -> None:
+        with self._lock:
+            self._entries.pop(token, None)
 
     def clear(self) -> None:
         with self._lock:
@@ -93,9 +147,33 @@ def verify_token(token: str) -> Principal:
         return principal
     if len(token) > MAX_TOKEN_BYTES:
         raise AuthenticationFailed
+    try:
+        return _verified_now(token)
+    except (OperationalError, InterfaceError):
+        if (kept := verified.keep(token)) is None:
+            raise
+        return kept
+
+
+def _verified_now(token: str) -> Principal:
     principal = _of_key(token) if token.startswith(BEGINNING) else _of_token(token)
     verified.put(token, principal, settings.CONFIG.security.token_cache_s)
     return principal
+
+
+def _renew(token: str) -> None:
+    close_old_connections()
+    try:
+        _verified_now(token)
+    except AuthenticationFailed:
+        verified.forget(token)
+    except DatabaseError as error:
+        logger.warning("a token can't be verified again, and holds for a while: %s", error)
+        if verified.keep(token) is None:
+            verified.forget(token)
+
+
+_renewals: BackgroundQueue[str] = BackgroundQueue(_renew, lambda: MAX_CACHED, name="renew-tokens")
 
 
 def _of_key(text: str) -> Principal:

@@ -55,6 +55,9 @@ class DatabaseConfig(Section):
     url: Annotated[SecretStr, address_of("postgresql", "postgres", "sqlite")] = SecretStr("")
     conn_max_age_s: int = Field(60, ge=0)
     busy_timeout_s: float = Field(20, gt=0)
+    connect_timeout_s: int = Field(3, ge=2, le=60)
+    statement_timeout_s: float = Field(3, ge=0)
+    lock_timeout_s: float = Field(2, ge=0)
 
 
 class RedisConfig(Section):
@@ -75,6 +78,7 @@ class SecurityConfig(Section):
     token_expire_minutes: int = Field(30, ge=1, le=1440)
     refresh_expire_days: int = Field(7, ge=1, le=90)
     token_cache_s: float = Field(30, ge=0, le=30)
+    token_grace_s: float = Field(300, ge=0, le=3600)
     max_request_size: int = Field(1_048_576, ge=1024)
     max_depth: int = Field(32, ge=4, le=512)
     max_rows: int = Field(1000, ge=1)

@@ -23,11 +23,14 @@ class BackgroundQueue(Generic[Item]):
         Called with one item at a time; what it raises is logged.
     size : callable
         Returns how many items may wait.
+    name : str
+        What the thread is called.
     """
 
-    def __init__(self, work: Callable[[Item], None], size: Callable[[], int]) -> None:
+    def __init__(self, work: Callable[[Item], None], size: Callable[[], int], *, name: str = "shadow") -> None:
         self._work = work
         self._size = size
+        self._name = name
         self._forget_process()
         os.register_at_fork(after_in_child=self._forget_process)
 
@@ -48,7 +51,7 @@ class BackgroundQueue(Generic[Item]):
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:

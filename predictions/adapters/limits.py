@@ -15,6 +15,8 @@ from pathlib import Path
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from features.ground.paths import var_path
 from features.ground.quick_settings import setting
@@ -28,8 +30,9 @@ PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 SLOT = struct.Struct("<QQQ")  # key, end of the window in seconds since 1970, count
 BUCKETS, SLOTS_IN_BUCKET = 8192, 8
 BUCKET_BYTES = SLOT.size * SLOTS_IN_BUCKET
-# While Redis is away each request would wait for its timeout, so it is left alone for a while.
-REDIS_REST_S = 5.0
+# How long a request waits for Redis to count it, and how often Redis is looked for once it did not.
+REDIS_COUNT_S = 0.25
+REDIS_LOOK_S = 1.0
 COUNT_SCRIPT = """
 local count = redis.call('INCRBY', KEYS[1], ARGV[2])
 if count == tonumber(ARGV[2]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
@@ -123,28 +126,60 @@ def _place(key: str, seconds: int) -> tuple[int, int]:
 
 
 class RedisCounter:
-    """Counts in Redis, in one round trip; the file counts while Redis is away."""
+    """Counts in Redis, in one round trip; the file counts while Redis is away.
+
+    The first request that Redis does not answer in time pays for finding that out. Then a thread looks for it, and no
+    request waits for Redis until it answers again.
+    """
 
     def __init__(self, url: str, fallback: FileCounter) -> None:
-        timeout = settings.CONFIG.redis.socket_timeout_s
-        self._client = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+        timeout = min(REDIS_COUNT_S, settings.CONFIG.redis.socket_timeout_s)
+        # A connection that has ended since is opened anew, once. The library's own retries would hold a request for
+        # many times the timeout.
+        retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+        self._client = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)
         self._script = self._client.register_script(COUNT_SCRIPT)
         self._fallback = fallback
-        self._resting_until = 0.0
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._is_away = False
 
     def hit(self, key: str, ends: int, seconds: int, count: int = 1) -> int:
         """Count requests or rows of a key in the window that ends then, and return how many there were."""
-        if time.monotonic() >= self._resting_until:
+        if not self._is_away:
             try:
                 return int(self._script(keys=[f"rate:{seconds}:{ends}:{key}"], args=[seconds + 1, count]))
             except redis.RedisError as error:
-                self._resting_until = time.monotonic() + REDIS_REST_S
-                logger.warning("Redis is away; rate limits are counted on this machine: %s", error)
+                self.note_away(error)
         metrics.rate_limit_fallback_total.inc()
         return self._fallback.hit(key, ends, seconds, count)
 
+    @property
+    def is_away(self) -> bool:
+        """Tell whether Redis did not answer when it was last asked."""
+        return self._is_away
+
+    def note_away(self, error: Exception) -> None:
+        """Count here from now on, until Redis is found again."""
+        with self._lock:
+            if not self._is_away:
+                self._is_away = True
+                logger.warning("Redis is away; rate limits are counted on this machine: %s", error)
+                threading.Thread(target=self._until_redis_answers, name="look-for-redis", daemon=True).start()
+
+    def _until_redis_answers(self) -> None:
+        while not self._closed.wait(REDIS_LOOK_S):
+            try:
+                self._client.ping()
+            except redis.RedisError:
+                continue
+            self._is_away = False
+            logger.warning("Redis is back; it counts the rate limits again")
+            return
+
     def close(self) -> None:
         """Let go of the connections and the file."""
+        self._closed.set()
         self._client.close()
         self._fallback.close()
 
@@ -164,6 +199,18 @@ def counter() -> FileCounter | RedisCounter:
                 _counters[place] = RedisCounter(settings.REDIS_URL, local) if settings.REDIS_URL else local
             found = _counters[place]
     return found
+
+
+def redis_is_away() -> bool:
+    """Tell whether Redis should count, and is known not to answer."""
+    found = counter()
+    return isinstance(found, RedisCounter) and found.is_away
+
+
+def note_redis_away(error: Exception) -> None:
+    """Tell the counter what somebody else found out: that Redis does not answer."""
+    if isinstance(found := counter(), RedisCounter):
+        found.note_away(error)
 
 
 def check_rows(principal: str, rows: int) -> None:

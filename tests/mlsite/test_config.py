@@ -13,6 +13,7 @@ from mlsite.config import ConfigError, load
 from mlsite.config.load import EXIT_CONFIG, FOLDER
 from mlsite.config.names import HONOURED, IS_SECRET, environment_names
 from mlsite.config.schema import ROOT, Config
+from mlsite.settings import _postgresql_options
 
 SAFE = {"APP_ENV": "prod", "SECRET_KEY": secrets.token_urlsafe(48), "JWT_SECRET": secrets.token_urlsafe(48)}
 
@@ -244,3 +245,11 @@ def test_start_in_prod_makes_no_secret_of_its_own(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "var" / "secrets" / "secret_key").exists()
     assert not (tmp_path / "var" / "secrets" / "jwt_secret").exists()
+
+
+def test_only_web_processes_hurry_the_database(monkeypatch):
+    found = {}
+    for role in ("web", "worker"):
+        monkeypatch.setenv("PROCESS_ROLE", role)
+        found[role] = _postgresql_options().get("options")
+    assert found == {"web": "-c statement_timeout=3000 -c lock_timeout=2000", "worker": None}

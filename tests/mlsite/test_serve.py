@@ -16,9 +16,10 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from mlsite.serving import PortBusyError, UnmigratedError, address, refuse_busy_port, refuse_unmigrated, web_argv
+from mlsite.serving import PortBusyError, UnmigratedError, address, bind_port, refuse_unmigrated, web_argv
 from tests.mlsite.test_supervisor import alive, wait_for
 
+ROLES = ("-m mlsite.web", "manage.py worker", "manage.py beat")
 MANAGE = str(settings.BASE_DIR / "manage.py")
 
 
@@ -53,7 +54,7 @@ def test_busy_port_is_one_clear_line_and_nothing_starts(tmp_path: Path) -> None:
 
 def test_port_that_may_not_be_used_is_named() -> None:
     with pytest.raises(PortBusyError, match=r"port 80 on 192\.0\.2\.1 can't be used"):
-        refuse_busy_port("192.0.2.1", 80)
+        bind_port("192.0.2.1", 80, 2)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -136,7 +137,7 @@ def test_serve_answers_heals_and_stops_without_a_trace(site: Site) -> None:
     assert json.loads(site.get("/api/v1/health")[1])["checks"]["broker"]["ok"] is True
     wait_for(lambda: len(site.role("manage.py worker")) >= 2 and site.role("manage.py beat"), 60)
 
-    for text in ("-m granian", "manage.py worker", "manage.py beat"):
+    for text in ROLES:
         before = site.role(text)
         os.kill(before[0], signal.SIGKILL)
         wait_for(lambda text=text, gone=before[0]: set(site.role(text)) - {gone}, 60)
@@ -144,6 +145,7 @@ def test_serve_answers_heals_and_stops_without_a_trace(site: Site) -> None:
     wait_for(site.lives, 60)
     run = enqueue(site)
     wait_for(lambda: state_of(site, run) == "succeeded", 60)
+    replace_everything(site)
 
     site.process.send_signal(signal.SIGINT)
     said, _ = site.process.communicate(timeout=40)
@@ -152,6 +154,20 @@ def test_serve_answers_heals_and_stops_without_a_trace(site: Site) -> None:
     assert site.family() == {}
     names = {path.name for path in (site.var_dir / "logs").glob("*.log")}
     assert {"serve.log", "web.log", "web-2.log", "worker.log", "worker-2.log", "beat.log"} <= names
+
+
+def replace_everything(site: Site) -> None:
+    """Ask for new processes, and see that somebody answers all the while."""
+    before = {text: set(site.role(text)) for text in ROLES}
+    answered: list[bool] = []
+
+    def replaced() -> bool:
+        answered.append(site.lives())
+        return all(site.role(text) and not before[text] & set(site.role(text)) for text in ROLES)
+
+    site.process.send_signal(signal.SIGUSR1)
+    wait_for(replaced, 120)
+    assert all(answered)
 
 
 def shell(site: Site, code: str) -> str:

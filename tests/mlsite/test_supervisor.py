@@ -54,9 +54,9 @@ def notes(tmp_path: Path) -> Notes:
 def start(notes: Notes) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*codes: str) -> "subprocess.Popen[str]":
+    def begin(*codes: str, script: str = SCRIPT) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, *codes],
+            [sys.executable, "-c", script, *codes],
             env={**os.environ, "NOTES": str(notes.path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -153,3 +153,40 @@ def test_children_end_when_the_supervisor_is_killed(start: Start, notes: Notes) 
     process.kill()
     process.wait()
     wait_for(lambda: not alive(pid))
+
+
+REPLACED = """
+import os, signal, sys
+from mlsite.supervisor import ChildSpec, Supervisor
+specs = [ChildSpec(role="told", argv=[sys.executable, "-c", sys.argv[1]], environ=os.environ, ready_in="READY_FD"),
+         ChildSpec(role="other", argv=[sys.executable, "-c", sys.argv[2]], environ=os.environ)]
+Supervisor(specs).run()
+"""
+READY = NOTE + "os.write(int(os.environ['READY_FD']), b'1'); import time; time.sleep(600)"
+READY_ONCE = (
+    NOTE + "flag = os.environ['NOTES'] + '.first'; again = os.path.exists(flag); open(flag, 'w').close(); "
+    "again and os._exit(3); os.write(int(os.environ['READY_FD']), b'1'); import time; time.sleep(600)"
+)
+
+
+def test_children_are_replaced_one_after_the_other(start: Start, notes: Notes) -> None:
+    process = start(READY, SLEEPER, script=REPLACED)
+    before = notes.wait(2)
+    process.send_signal(signal.SIGUSR1)
+    after = notes.wait(4)[2:]
+    wait_for(lambda: not any(alive(pid) for pid in before))
+    assert all(alive(pid) for pid in after)
+    process.terminate()
+    process.communicate(timeout=30)
+    assert not any(alive(pid) for pid in after)
+
+
+def test_a_child_stays_if_its_successor_does_not_get_ready(start: Start, notes: Notes) -> None:
+    process = start(READY_ONCE, SLEEPER, script=REPLACED)
+    first, other = notes.wait(2)
+    process.send_signal(signal.SIGUSR1)
+    notes.wait(4)
+    wait_for(lambda: sum(map(alive, (first, other))) == 1)
+    process.terminate()
+    _, logged = process.communicate(timeout=30)
+    assert "the new told did not get ready; the old one goes on" in logged

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from django.conf import settings
 
 from predictions.adapters import limits
 from predictions.adapters.limits import BUCKET_BYTES, BUCKETS, FileCounter, RedisCounter, hit, parse_rate
+from tests.mlsite.test_supervisor import wait_for
+from tests.proxy import Proxy
 
 ENDS = 1_800_000_060
 
@@ -85,6 +88,40 @@ def test_this_machine_counts_while_redis_is_away(tmp_path: Path) -> None:
     counter = RedisCounter("redis://127.0.0.1:1/0", FileCounter(tmp_path / "counts"))
     assert [counter.hit("alice", ENDS, 60) for _ in range(3)] == [1, 2, 3]
     counter.close()
+
+
+def test_a_frozen_redis_holds_up_one_request_and_once(tmp_path: Path) -> None:
+    # The system takes the connections; nobody answers on them.
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        frozen.setblocking(False)
+        counter = RedisCounter(f"redis://127.0.0.1:{frozen.getsockname()[1]}/0", FileCounter(tmp_path / "counts"))
+        assert [counter.hit("alice", ENDS, 60) for _ in range(40)] == list(range(1, 41))
+        counter.close()
+        asked = 0
+        while True:
+            try:
+                frozen.accept()[0].close()
+            except BlockingIOError:
+                break
+            asked += 1
+    assert asked == 1
+
+
+@pytest.mark.redis
+def test_redis_counts_again_once_it_is_back(tmp_path: Path) -> None:
+    if not (url := os.environ.get("TEST_REDIS_URL")):
+        pytest.skip("TEST_REDIS_URL names no Redis server")
+    with Proxy(url) as proxy:
+        counter = RedisCounter(proxy.url, FileCounter(tmp_path / "counts"))
+        key = f"test-{os.getpid()}-{tmp_path.name}"
+        assert [counter.hit(key, ENDS, 60) for _ in range(3)] == [1, 2, 3]
+        proxy.cut()
+        assert [counter.hit(key, ENDS, 60) for _ in range(2)] == [1, 2]
+        assert counter.is_away
+        proxy.mend()
+        wait_for(lambda: not counter.is_away)
+        assert counter.hit(key, ENDS, 60) == 4
+        counter.close()
 
 
 @pytest.mark.redis

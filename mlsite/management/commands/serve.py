@@ -32,14 +32,16 @@ class Command(ActionCommand):
         server = settings.CONFIG.server
         port, workers = options["port"] or server.port, options["workers"] or server.workers
         configure("serve")
-        serving.refuse_busy_port(server.host, port)
+        listeners = serving.bind_port(server.host, port, workers)
         self._check_grpc()
         held = serving.hold_port(port)
         self._prepare(options["migrate"] or settings.DEV, options["demo"])
-        specs = serving.child_specs(workers=workers, host=server.host, port=port)
+        specs = serving.child_specs(workers=workers, host=server.host, port=port, listeners=listeners)
         if options["web_only"]:
             specs = [spec for spec in specs if spec.role in ("web", "grpc")]
         Supervisor(specs, self._announcer(server.host, port, greet=not options["web_only"])).run()
+        for listener in listeners:
+            listener.close()
         held.close()
         self.stderr.write("stopped")
 
