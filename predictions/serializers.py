@@ -6,7 +6,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from rest_framework import serializers
 from rest_framework_simplejwt.exceptions import InvalidToken
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSerializer
+from rest_framework_simplejwt.serializers import (
+    TokenBlacklistSerializer,
+    TokenObtainPairSerializer,
+    TokenRefreshSerializer,
+)
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from predictions.actions.record_outcomes import OutcomeItem
@@ -14,6 +18,8 @@ from predictions.models import Prediction
 from predictions.tokens import roles_of
 
 MAX_OUTCOMES = 1000
+# What claims that are not what they should be make the library raise, in a token that is signed all the same.
+ODD_CLAIMS = (ObjectDoesNotExist, KeyError, ValueError, TypeError, OverflowError)
 
 
 class TokenPairSerializer(TokenObtainPairSerializer):
@@ -36,9 +42,20 @@ class FreshTokenSerializer(TokenRefreshSerializer):
             pair = super().validate(attrs)
             access = AccessToken(pair["access"])  # type: ignore[arg-type]  # the library takes text here
             access["roles"] = list(roles_of(get_user_model().objects.get(pk=access["user_id"])))
-        except (ObjectDoesNotExist, KeyError, ValueError) as error:
+        except ODD_CLAIMS as error:
             raise InvalidToken from error
         return {**pair, "access": str(access)}
+
+
+class RevokedTokenSerializer(TokenBlacklistSerializer):
+    """A refresh token that is to be worthless."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[Any, Any]:
+        """Put it on the list of those that are."""
+        try:
+            return super().validate(attrs)
+        except ODD_CLAIMS as error:
+            raise InvalidToken from error
 
 
 class TokenAnswerSerializer(serializers.Serializer[Any]):

@@ -9,7 +9,6 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework_simplejwt.serializers import TokenBlacklistSerializer
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
 
 from features.ground.errors import bounded
@@ -210,7 +209,7 @@ class TokenRefreshingView(TokenRefreshView):
 class TokenRevokingView(TokenBlacklistView):
     """Make a refresh token worthless."""
 
-    serializer_class = TokenBlacklistSerializer
+    serializer_class = serializers.RevokedTokenSerializer
     parser_classes = [StrictJSONParser]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
