@@ -16,19 +16,24 @@ from predictions.actions.predict import PredictRequest, predict
 from predictions.adapters.catalog import counted, version_numbers
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.v2 import parse_infer
-from predictions.core.v2_answer import EXTENSIONS, describe_tensors, infer_answer
-from predictions.errors import InvalidRequestError, ModelNotReadyError
+from predictions.core.v2_answer import EXTENSIONS, describe_config, describe_tensors, infer_answer
+from predictions.errors import InvalidRequestError, ModelNotReadyError, NotLoadedByClientsError
 from predictions.parsers import AnyBodyParser, JsonAlways, body_of, compressed
 from predictions.tokens import caller_of
 from predictions.views import LimitedView
 
 SERVER = "mlsite"
 HEADER_LENGTH = "Inference-Header-Content-Length"
+PLATFORMS = {"onnx": "onnxruntime_onnx", "sklearn": "sklearn_joblib"}
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def _loaded(name: str, number: int | None) -> LoadedVersion:
     return engine.serving(name).live() if number is None else engine.version(name, number)
+
+
+def _tensors(loaded: LoadedVersion) -> dict[str, list[dict[str, Any]]]:
+    return describe_tensors(loaded.plan.columns, loaded.classes, bool(loaded.classes))
 
 
 @extend_schema(tags=["open inference protocol"], request=None, responses={200: dict})
@@ -86,10 +91,17 @@ class ModelView(V2View):
     def get(self, request: Request, name: str, number: int | None = None) -> Response:
         """Inputs, outputs and versions."""
         loaded = _loaded(name, number)
-        tensors = describe_tensors(loaded.plan.columns, loaded.classes, bool(loaded.classes))
-        platform = {"onnx": "onnxruntime_onnx", "sklearn": "sklearn_joblib"}[loaded.engine]
         versions = [str(found) for found in version_numbers(name)]
-        return Response({"name": name, "versions": versions, "platform": platform, **tensors})
+        return Response({"name": name, "versions": versions, "platform": PLATFORMS[loaded.engine], **_tensors(loaded)})
+
+
+class ModelConfigView(V2View):
+    """A model's configuration, for clients of Triton."""
+
+    def get(self, request: Request, name: str, number: int | None = None) -> Response:
+        """Inputs and outputs in the words of Triton."""
+        loaded = _loaded(name, number)
+        return Response(describe_config(name, PLATFORMS[loaded.engine], _tensors(loaded)))
 
 
 class ModelReadyView(V2View):
@@ -156,6 +168,19 @@ class RepositoryView(V2View):
                 }
                 for model in engine.status()
             ]
+        )
+
+
+class ModelControlView(V2View):
+    """Loading and unloading, which clients of Triton may ask for."""
+
+    @extend_schema(tags=["open inference protocol"], request=None, responses={422: dict})
+    def post(self, request: Request, name: str) -> Response:
+        """Say why not: which version serves is decided by promotion, with its gates and its audit entry."""
+        engine.serving(name)
+        raise NotLoadedByClientsError(
+            f"promotion decides which version of {name} is loaded, a client never: "
+            f"POST /api/v1/models/{name}/versions/N/promote, or /api/v1/models/{name}/rollback"
         )
 
 

@@ -11,7 +11,7 @@ from predictions.core.tensors import datatype_of, to_binary
 from predictions.core.v2 import OUTPUTS, InferRequest, Wish
 from predictions.errors import InvalidRequestError
 
-EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "statistics")
+EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,3 +117,29 @@ def describe_tensors(
     if classifies:
         outputs.append({"name": OUTPUTS[1], "datatype": "FP64", "shape": [-1, len(classes)]})
     return {"inputs": inputs, "outputs": outputs}
+
+
+def describe_config(name: str, platform: str, tensors: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return a model's configuration as Triton's clients read one.
+
+    Parameters
+    ----------
+    name : str
+        The model.
+    platform : str
+        What runs it.
+    tensors : mapping
+        What `describe_tensors` gave.
+
+    Returns
+    -------
+    dict
+        The dimensions are whole: with `max_batch_size` 0 none is left out, and the first is the number of rows.
+    """
+
+    def shown(tensor: Mapping[str, Any]) -> dict[str, Any]:
+        kind = "STRING" if tensor["datatype"] == "BYTES" else tensor["datatype"]
+        return {"name": tensor["name"], "data_type": f"TYPE_{kind}", "dims": tensor["shape"]}
+
+    sides = {side: [shown(tensor) for tensor in tensors[f"{side}s"]] for side in ("input", "output")}
+    return {"name": name, "platform": platform, "max_batch_size": 0, **sides}
