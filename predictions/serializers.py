@@ -131,6 +131,70 @@ class ErrorSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField()
 
 
+class V2ErrorSerializer(serializers.Serializer[Any]):
+    """An error of the Open Inference Protocol."""
+
+    error = serializers.CharField()
+
+
+class MlflowErrorSerializer(serializers.Serializer[Any]):
+    """An error of MLflow's scoring server."""
+
+    error_code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class TensorSerializer(serializers.Serializer[Any]):
+    """A tensor of the Open Inference Protocol."""
+
+    name = serializers.CharField()
+    datatype = serializers.CharField(help_text="BOOL, INT64, FP64, BYTES and the like.")
+    shape = serializers.ListField(child=serializers.IntegerField(min_value=0), min_length=1, max_length=8)
+    parameters = serializers.DictField(required=False)
+    data = serializers.ListField(required=False, help_text="Absent where the bytes follow the JSON.")  # type: ignore[assignment]  # the protocol names the key so
+
+
+class WishSerializer(serializers.Serializer[Any]):
+    """An output that is wanted."""
+
+    name = serializers.ChoiceField(choices=["predictions", "probabilities"])
+    parameters = serializers.DictField(required=False)
+
+
+class InferSerializer(serializers.Serializer[Any]):
+    """One tensor per column, or one of all columns."""
+
+    id = serializers.CharField(required=False)
+    parameters = serializers.DictField(required=False)
+    inputs = serializers.ListField(child=TensorSerializer(), min_length=1)
+    outputs = serializers.ListField(child=WishSerializer(), required=False)
+
+
+class InferAnswerSerializer(serializers.Serializer[Any]):
+    """Predictions as tensors."""
+
+    model_name = serializers.CharField()
+    model_version = serializers.CharField()
+    id = serializers.CharField(required=False)
+    parameters = serializers.DictField()
+    outputs = serializers.ListField(child=TensorSerializer())
+
+
+class IndexedModelSerializer(serializers.Serializer[Any]):
+    """A model of the repository."""
+
+    name = serializers.CharField()
+    version = serializers.CharField(required=False)
+    state = serializers.ChoiceField(choices=["READY", "UNAVAILABLE"])
+    reason = serializers.CharField(allow_blank=True)
+
+
+class InvocationsAnswerSerializer(serializers.Serializer[Any]):
+    """One prediction per row."""
+
+    predictions = serializers.ListField()
+
+
 class OutcomeItemSerializer(serializers.Serializer[Any]):
     """What really happened for one row of a prediction."""
 

@@ -5,13 +5,14 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from features.ground.roles import READERS
-from predictions import engine
+from predictions import engine, serializers
 from predictions.actions.predict import PredictRequest, predict
 from predictions.adapters.catalog import counted, version_numbers
 from predictions.adapters.loading import LoadedVersion
@@ -24,6 +25,7 @@ from predictions.views import LimitedView
 
 SERVER = "mlsite"
 HEADER_LENGTH = "Inference-Header-Content-Length"
+JSON, BINARY = "application/json", "application/octet-stream"
 PLATFORMS = {"onnx": "onnxruntime_onnx", "sklearn": "sklearn_joblib"}
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -73,6 +75,9 @@ class ServerLiveView(OpenV2View):
 class ServerReadyView(OpenV2View):
     """A model is loaded."""
 
+    @extend_schema(
+        tags=["open inference protocol"], request=None, responses={200: dict, 503: serializers.V2ErrorSerializer}
+    )
     def get(self, request: Request) -> Response:
         """Readiness."""
         if not any(model.version is not None for model in engine.status()):
@@ -123,7 +128,12 @@ class InferView(V2View):
         """Return who may predict, by setting."""
         return list(settings.CONFIG.allowed_roles)
 
-    @extend_schema(tags=["open inference protocol"], request={"application/json": dict}, responses={200: dict})
+    @extend_schema(
+        tags=["open inference protocol"],
+        request={JSON: serializers.InferSerializer, BINARY: OpenApiTypes.BINARY},
+        responses={(200, JSON): serializers.InferAnswerSerializer, (200, BINARY): OpenApiTypes.BINARY},
+        parameters=[OpenApiParameter(HEADER_LENGTH, int, OpenApiParameter.HEADER, description="Bytes of the JSON.")],
+    )
     def post(self, request: Request, name: str, number: int | None = None) -> HttpResponse:
         """Answer with a tensor of predictions, and one of probabilities."""
         asked = parse_infer(body_of(request), _header_length(request), max_depth=settings.CONFIG.security.max_depth)
@@ -139,8 +149,8 @@ class InferView(V2View):
         )
         body, header_length = infer_answer(asked, answer)
         if header_length is None:
-            return compressed(request, body, "application/json")
-        response = compressed(request, body, "application/octet-stream")
+            return compressed(request, body, JSON)
+        response = compressed(request, body, BINARY)
         response[HEADER_LENGTH] = str(header_length)
         return response
 
@@ -155,6 +165,9 @@ def _header_length(request: Request) -> int | None:
 class RepositoryView(V2View):
     """Which models there are."""
 
+    @extend_schema(
+        tags=["open inference protocol"], request=None, responses={200: serializers.IndexedModelSerializer(many=True)}
+    )
     def post(self, request: Request) -> Response:
         """Every model, whether it answers, and why not."""
         return Response(
@@ -174,7 +187,7 @@ class RepositoryView(V2View):
 class ModelControlView(V2View):
     """Loading and unloading, which clients of Triton may ask for."""
 
-    @extend_schema(tags=["open inference protocol"], request=None, responses={422: dict})
+    @extend_schema(tags=["open inference protocol"], request=None, responses={422: serializers.V2ErrorSerializer})
     def post(self, request: Request, name: str) -> Response:
         """Say why not: which version serves is decided by promotion, with its gates and its audit entry."""
         engine.serving(name)
