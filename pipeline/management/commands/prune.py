@@ -16,10 +16,13 @@ class Command(ActionCommand):
     def act(self, **options: Any) -> PruneResult:
         with shown("prune") as report:
             found = prune(actor=options["actor"], dry_run=options["dry_run"], report=report)
-        if (count := forget_predictions(actor=options["actor"], dry_run=options["dry_run"])) == 0:
-            return found
-        old = PrunedItem(kind="predictions", name=f"{count} rows", bytes=0)
-        return PruneResult(removed=(*found.removed, old), bytes=found.bytes, dry_run=found.dry_run)
+        gone = forget_predictions(actor=options["actor"], dry_run=options["dry_run"])
+        old = tuple(
+            PrunedItem(kind="predictions", name=f"{part.name}, {part.rows:,} predictions", bytes=part.bytes)
+            for part in gone
+        )
+        size = found.bytes + sum(part.bytes for part in gone)
+        return PruneResult(removed=(*found.removed, *old), bytes=size, dry_run=found.dry_run)
 
     def text(self, result: PruneResult) -> str:
         lines = [f"{item.kind:<14}{item.bytes:>14,}  {item.name}" for item in result.removed]
