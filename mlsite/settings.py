@@ -174,7 +174,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["predictions.throttles.PrincipalThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["predictions.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "mlsite.openapi.ApiSchema",
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "mlsite.api.exception_handler",
@@ -203,6 +203,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    # What a request may not leave blank an answer may: so each has a shape of its own.
+    "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
+    "ENFORCE_NON_BLANK_FIELDS": True,
     # Runs and snapshots each have kinds.
     "ENUM_NAME_OVERRIDES": {"SnapshotKindEnum": "features.models.FeatureSnapshot.Kind"},
 }

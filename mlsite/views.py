@@ -20,6 +20,7 @@ from mlsite import __version__
 from mlsite.health import run_checks
 from predictions import engine, metrics
 from predictions.parsers import JsonAlways
+from predictions.serializers import ErrorSerializer
 from predictions.tokens import bearer
 
 LINKS = {
@@ -95,7 +96,7 @@ class MetricsView(OpenView):
         """Return the challenge of a 401."""
         return "Bearer"
 
-    @extend_schema(responses={(200, "text/plain"): str})
+    @extend_schema(responses={(200, "text/plain"): str, 401: ErrorSerializer})
     def get(self, request: Request) -> HttpResponse:
         """Metrics of all processes."""
         _refuse_strangers(request)

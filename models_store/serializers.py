@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from features.ground.fields import TextField
 from models_store.core.card import WRITTEN
 from models_store.core.lifecycle import TARGETS
 from models_store.core.reasons import MAX_REASON
@@ -132,6 +133,8 @@ class PromotionSerializer(serializers.Serializer[Any]):
 class Strict(serializers.Serializer[Any]):
     """A body with no other field than these."""
 
+    refuses_unknown = True
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := sorted(map(str, set(data) - set(self.fields)))):
             text = f"unknown field; allowed: {', '.join(sorted(self.fields))}"
@@ -167,43 +170,41 @@ class CardSerializer(WrittenSerializer):
 class EditCardSerializer(Strict):
     """Write parts of a model's card."""
 
-    purpose = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["purpose"])
-    intended_use = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["intended_use"])
-    limits = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["limits"])
-    owner = serializers.CharField(required=False, allow_blank=True, max_length=WRITTEN["owner"])
-    reason = serializers.CharField(max_length=MAX_REASON)
+    purpose = TextField(required=False, allow_blank=True, max_length=WRITTEN["purpose"])
+    intended_use = TextField(required=False, allow_blank=True, max_length=WRITTEN["intended_use"])
+    limits = TextField(required=False, allow_blank=True, max_length=WRITTEN["limits"])
+    owner = TextField(required=False, allow_blank=True, max_length=WRITTEN["owner"])
+    reason = TextField(max_length=MAX_REASON)
 
 
 class AskSerializer(Strict):
     """Ask for a stage."""
 
     target_stage = serializers.ChoiceField(choices=TARGETS)
-    reason = serializers.CharField(max_length=MAX_REASON)
+    reason = TextField(max_length=MAX_REASON)
     percent = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="Of a canary.")
     expected_generation = serializers.IntegerField(required=False, min_value=0, help_text="As you saw the model.")
     not_before = serializers.DateTimeField(required=False)
-    waive = serializers.DictField(
-        child=serializers.CharField(max_length=MAX_REASON), required=False, help_text="Reasons by gate."
-    )
+    waive = serializers.DictField(child=TextField(max_length=MAX_REASON), required=False, help_text="Reasons by gate.")
 
 
 class ApproveSerializer(Strict):
     """Approve a request."""
 
-    reason = serializers.CharField(max_length=MAX_REASON, required=False, allow_blank=True)
+    reason = TextField(max_length=MAX_REASON, required=False, allow_blank=True)
 
 
 class RejectSerializer(Strict):
     """Reject a request."""
 
-    reason = serializers.CharField(max_length=MAX_REASON)
+    reason = TextField(max_length=MAX_REASON)
 
 
 class RollBackSerializer(Strict):
     """Return to an earlier production version."""
 
     to = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
-    reason = serializers.CharField(max_length=MAX_REASON)
+    reason = TextField(max_length=MAX_REASON)
     expected_generation = serializers.IntegerField(required=False, min_value=0, help_text="As you saw the model.")
 
 

@@ -7,13 +7,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from features.ground.pages import Pages
 from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS
 from models_store.actions.approve import approve
 from models_store.actions.drill_rollback import drill_rollback
@@ -53,19 +53,19 @@ from models_store.serializers import (
 )
 
 
-class ByName(CursorPagination):
+class ByName(Pages):
     """Pages of models."""
 
     ordering = "name"
 
 
-class ByNumber(CursorPagination):
+class ByNumber(Pages):
     """Pages of versions, newest first."""
 
     ordering = "-number"
 
 
-class ByAge(CursorPagination):
+class ByAge(Pages):
     """Pages of promotion requests, newest first."""
 
     ordering = ("-created_at", "-id")

@@ -33,6 +33,8 @@ PLAIN_FIELDS = ("max_rejected", "mode", "key")
 class Strict(serializers.Serializer[Any]):
     """A serializer that refuses fields it does not know."""
 
+    refuses_unknown = True
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
             allowed = ", ".join(sorted(self.fields))

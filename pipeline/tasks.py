@@ -17,6 +17,7 @@ from pipeline.actions import deliver_events as events
 from pipeline.actions.guard_canaries import guard_canaries
 from pipeline.adapters.processes import worker_name
 from pipeline.models import Run
+from predictions.actions.keep_partitions import keep_partitions
 
 logger = logging.getLogger(__name__)
 QUEUES = {Run.Kind.TRAIN: "training"}
@@ -81,6 +82,12 @@ def sign_audit() -> None:
     except AuditBrokenError as error:
         logger.critical("%s", error.message)
         alerts.raise_alert("audit", "the audit chain is broken", detail=error.message, severity="critical")
+
+
+@shared_task(name="pipeline.keep_partitions")  # type: ignore[untyped-decorator]  # celery is untyped
+def keep_days() -> None:
+    """Make the partitions of the days to come."""
+    keep_partitions()
 
 
 def ring_for_run(run_id: UUID, kind: str) -> None:

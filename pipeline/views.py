@@ -6,12 +6,12 @@ from uuid import UUID
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from features.ground.canonical import digest
+from features.ground.pages import MAX_PAGE_SIZE, Pages
 from features.ground.roles import ADMIN, READERS
 from pipeline.actions.runs import enqueue_run
 from pipeline.adapters.run_reads import run_as_dict, run_by_id, run_with_log
@@ -20,17 +20,17 @@ from pipeline.serializers import RunRequest
 from predictions.tokens import Principal
 
 MAX_KEY = 200
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": MAX_KEY}, OpenApiParameter.HEADER
+)
 FILTERS = {"state": Run.State.values, "kind": Run.Kind.values}
 ORDERINGS = ("-created_at", "created_at")
 
 
-class RunPages(CursorPagination):
+class RunPages(Pages):
     """Newest first, or oldest with `?ordering=created_at`."""
 
     ordering = "-created_at"
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
 
     def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
         """Return the time and, for runs of one instant, the id."""
@@ -44,7 +44,12 @@ class RunsView(APIView):
 
     @extend_schema(
         operation_id="api_v1_runs_list",
-        parameters=[OpenApiParameter(name, str, enum=list(values)) for name, values in FILTERS.items()],
+        parameters=[
+            *(OpenApiParameter(name, str, enum=list(values)) for name, values in FILTERS.items()),
+            OpenApiParameter("ordering", str, enum=list(ORDERINGS)),
+            OpenApiParameter("cursor", str),
+            OpenApiParameter("page_size", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}),
+        ],
         responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request) -> Response:
@@ -57,7 +62,7 @@ class RunsView(APIView):
     @extend_schema(
         request=RunRequest,
         responses={202: OpenApiTypes.OBJECT},
-        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request) -> Response:
         """Ask for a run: 202 and the run; the same key and body give the same run."""

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, NoReturn, cast
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,7 +13,7 @@ from pipeline.actions.ingest_upload import ingest_upload, refuse_upload
 from pipeline.adapters.run_reads import run_as_dict
 from pipeline.adapters.upload_requests import received
 from pipeline.serializers import UploadOptions
-from pipeline.views import stored_key
+from pipeline.views import IDEMPOTENCY_KEY, stored_key
 from predictions.tokens import Principal
 
 BODIES = {
@@ -39,7 +39,7 @@ class DatasetVersionsView(DatasetVersionList):
         tags=["data"],
         request=BODIES,
         responses={202: OpenApiTypes.OBJECT},
-        parameters=[UploadOptions, OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
+        parameters=[UploadOptions, IDEMPOTENCY_KEY],
     )
     def post(self, request: Request, name: str) -> Response:
         """Upload a file: 202 and the run that ingests it; the same key, bytes and options give the same run."""

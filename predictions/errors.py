@@ -55,6 +55,12 @@ class ModelNotReadyError(PredictionsError, UnavailableError):
     code = "model_not_ready"
 
 
+class NotLoadedByClientsError(PredictionsError, RefusedError):
+    """A client of the Open Inference Protocol asked to load or unload a model; promotion alone does that."""
+
+    code = "not_loaded_by_clients"
+
+
 class StageEmptyError(PredictionsError, NotFoundError):
     """No version of the model holds the stage."""
 

@@ -9,7 +9,8 @@ from django.db.models import Q
 class Prediction(models.Model):
     """One scored request: what came in, what went out, by which version.
 
-    A request may hold several rows: `inputs` and `outputs` are lists of the same length.
+    A request may hold several rows: `inputs` and `outputs` are lists of the same length. On PostgreSQL the table is
+    partitioned by the day of `at`, and its key there is (id, at): see predictions.adapters.partitions.
     """
 
     class Role(models.TextChoices):
@@ -49,7 +50,7 @@ class Prediction(models.Model):
     latency_ms = models.FloatField(help_text="Scoring time in milliseconds.")
     at = models.DateTimeField(db_index=True)
     source = models.CharField(max_length=10, choices=Source, default=Source.API)
-    topic = models.CharField(max_length=250, null=True, blank=True)  # noqa: DJ001 (NULL keeps the unique key off API rows)
+    topic = models.CharField(max_length=250, null=True, blank=True)  # noqa: DJ001 (NULL: came from no stream)
     partition = models.PositiveIntegerField(null=True, blank=True)
     offset = models.PositiveBigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -57,7 +58,6 @@ class Prediction(models.Model):
     class Meta:
         ordering = ("-at",)
         constraints = (
-            models.UniqueConstraint(fields=("topic", "partition", "offset"), name="prediction_stream_position"),
             models.CheckConstraint(
                 condition=Q(role__in=("production", "canary", "shadow", "pinned")), name="prediction_role"
             ),
@@ -70,6 +70,25 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class StreamPosition(models.Model):
+    """Where a message of a stream stood, and which prediction it became: one, however often it comes.
+
+    A table of its own, because a unique key of a partitioned table must hold the day it is partitioned by.
+    """
+
+    prediction_id = models.UUIDField(primary_key=True)
+    topic = models.CharField(max_length=250)
+    partition = models.PositiveIntegerField()
+    offset = models.PositiveBigIntegerField()
+    at = models.DateTimeField(db_index=True, help_text="When it was predicted, as the prediction says.")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("topic", "partition", "offset"), name="stream_position_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.topic} / {self.partition} / {self.offset}"
 
 
 class Outcome(models.Model):

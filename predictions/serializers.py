@@ -6,7 +6,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from rest_framework import serializers
 from rest_framework_simplejwt.exceptions import InvalidToken
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSerializer
+from rest_framework_simplejwt.serializers import (
+    TokenBlacklistSerializer,
+    TokenObtainPairSerializer,
+    TokenRefreshSerializer,
+)
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from predictions.actions.record_outcomes import OutcomeItem
@@ -14,6 +18,8 @@ from predictions.models import Prediction
 from predictions.tokens import roles_of
 
 MAX_OUTCOMES = 1000
+# What claims that are not what they should be make the library raise, in a token that is signed all the same.
+ODD_CLAIMS = (ObjectDoesNotExist, KeyError, ValueError, TypeError, OverflowError)
 
 
 class TokenPairSerializer(TokenObtainPairSerializer):
@@ -36,9 +42,20 @@ class FreshTokenSerializer(TokenRefreshSerializer):
             pair = super().validate(attrs)
             access = AccessToken(pair["access"])  # type: ignore[arg-type]  # the library takes text here
             access["roles"] = list(roles_of(get_user_model().objects.get(pk=access["user_id"])))
-        except (ObjectDoesNotExist, KeyError, ValueError) as error:
+        except ODD_CLAIMS as error:
             raise InvalidToken from error
         return {**pair, "access": str(access)}
+
+
+class RevokedTokenSerializer(TokenBlacklistSerializer):
+    """A refresh token that is to be worthless."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[Any, Any]:
+        """Put it on the list of those that are."""
+        try:
+            return super().validate(attrs)
+        except ODD_CLAIMS as error:
+            raise InvalidToken from error
 
 
 class TokenAnswerSerializer(serializers.Serializer[Any]):
@@ -112,6 +129,70 @@ class ErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     fields = serializers.DictField(required=False)  # type: ignore[assignment]  # the contract names the key so
     request_id = serializers.CharField()
+
+
+class V2ErrorSerializer(serializers.Serializer[Any]):
+    """An error of the Open Inference Protocol."""
+
+    error = serializers.CharField()
+
+
+class MlflowErrorSerializer(serializers.Serializer[Any]):
+    """An error of MLflow's scoring server."""
+
+    error_code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class TensorSerializer(serializers.Serializer[Any]):
+    """A tensor of the Open Inference Protocol."""
+
+    name = serializers.CharField()
+    datatype = serializers.CharField(help_text="BOOL, INT64, FP64, BYTES and the like.")
+    shape = serializers.ListField(child=serializers.IntegerField(min_value=0), min_length=1, max_length=8)
+    parameters = serializers.DictField(required=False)
+    data = serializers.ListField(required=False, help_text="Absent where the bytes follow the JSON.")  # type: ignore[assignment]  # the protocol names the key so
+
+
+class WishSerializer(serializers.Serializer[Any]):
+    """An output that is wanted."""
+
+    name = serializers.ChoiceField(choices=["predictions", "probabilities"])
+    parameters = serializers.DictField(required=False)
+
+
+class InferSerializer(serializers.Serializer[Any]):
+    """One tensor per column, or one of all columns."""
+
+    id = serializers.CharField(required=False)
+    parameters = serializers.DictField(required=False)
+    inputs = serializers.ListField(child=TensorSerializer(), min_length=1)
+    outputs = serializers.ListField(child=WishSerializer(), required=False)
+
+
+class InferAnswerSerializer(serializers.Serializer[Any]):
+    """Predictions as tensors."""
+
+    model_name = serializers.CharField()
+    model_version = serializers.CharField()
+    id = serializers.CharField(required=False)
+    parameters = serializers.DictField()
+    outputs = serializers.ListField(child=TensorSerializer())
+
+
+class IndexedModelSerializer(serializers.Serializer[Any]):
+    """A model of the repository."""
+
+    name = serializers.CharField()
+    version = serializers.CharField(required=False)
+    state = serializers.ChoiceField(choices=["READY", "UNAVAILABLE"])
+    reason = serializers.CharField(allow_blank=True)
+
+
+class InvocationsAnswerSerializer(serializers.Serializer[Any]):
+    """One prediction per row."""
+
+    predictions = serializers.ListField()
 
 
 class OutcomeItemSerializer(serializers.Serializer[Any]):

@@ -206,7 +206,7 @@ def _of_token(token: str) -> Principal:
             options={"require": required, "verify_aud": security.require_audience},
         )
         return _principal(claims)
-    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
         raise AuthenticationFailed from error
 
 

@@ -9,7 +9,6 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework_simplejwt.serializers import TokenBlacklistSerializer
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
 
 from features.ground.errors import bounded
@@ -39,21 +38,12 @@ from predictions.parsers import (
 from predictions.throttles import check_token_limit
 from predictions.tokens import caller_of
 
-_MEANINGS = {
-    400: "Malformed or invalid data: `Invalid request data`, with what is wrong in `fields`.",
-    401: "`Authorization token required`, or `Invalid token`.",
-    403: "The caller's role may not do this.",
-    404: "No such model, version or prediction.",
-    413: "The body or the number of rows is over the limit.",
-    415: "The body is in a form this route does not read.",
-    422: "A well-formed request this model can't serve.",
-    429: "Over the rate limit; `Retry-After` says for how long.",
-    503: "No version of the model is loaded, or the database is away; `Retry-After` says when to try again.",
+# How tries for tokens are refused, beside what every operation says.
+TRIES = {
+    401: OpenApiResponse(serializers.ErrorSerializer, "The password or the token is none that is known."),
+    429: OpenApiResponse(serializers.ErrorSerializer, "Too many tries; `Retry-After` says for how long."),
+    503: OpenApiResponse(serializers.ErrorSerializer, "Tries can't be counted, or the database is away."),
 }
-
-
-def _errors(*statuses: int) -> dict[int, OpenApiResponse]:
-    return {status: OpenApiResponse(serializers.ErrorSerializer, _MEANINGS[status]) for status in statuses}
 
 
 class LimitedView(APIView):
@@ -84,7 +74,11 @@ class PredictView(LimitedView):
             ARROW: OpenApiTypes.BINARY,
             CSV: OpenApiTypes.STR,
         },
-        responses={200: serializers.PredictAnswerSerializer} | _errors(400, 401, 403, 404, 413, 415, 422, 429, 503),
+        responses={
+            (200, "application/json"): serializers.PredictAnswerSerializer,
+            (200, ARROW): OpenApiTypes.BINARY,
+            (200, CSV): OpenApiTypes.STR,
+        },
         parameters=[OpenApiParameter("explain", bool, description="Say what moved each answer; at most ten rows.")],
         examples=[
             OpenApiExample("rows", {"data": [[5.1, 3.5], [6.2, None]]}, request_only=True),
@@ -146,7 +140,7 @@ class FeedbackView(LimitedView):
     @extend_schema(
         tags=["outcomes"],
         request=serializers.FeedbackSerializer,
-        responses={200: serializers.FeedbackAnswerSerializer} | _errors(400, 401, 403, 404, 413, 415, 429, 503),
+        responses={200: serializers.FeedbackAnswerSerializer},
     )
     def post(self, request: Request) -> Response:
         """Record outcomes by prediction id; late and corrected ones are welcome, all or none are kept."""
@@ -165,7 +159,7 @@ class PredictionView(LimitedView):
 
     @extend_schema(
         tags=["predict"],
-        responses={200: serializers.PredictionSerializer} | _errors(401, 403, 404, 429, 503),
+        responses={200: serializers.PredictionSerializer},
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
         """Return a logged prediction with its outcomes; it is in the log within a second of its answer."""
@@ -174,9 +168,7 @@ class PredictionView(LimitedView):
         return Response(serializers.PredictionSerializer(found).data)
 
 
-@extend_schema(
-    tags=["token"], responses={200: serializers.TokenAnswerSerializer} | _errors(400, 401, 415, 429), auth=[]
-)
+@extend_schema(tags=["token"], responses={200: serializers.TokenAnswerSerializer} | TRIES, auth=[])
 class TokenView(TokenObtainPairView):
     """Give a pair of tokens for a username and password."""
 
@@ -191,9 +183,7 @@ class TokenView(TokenObtainPairView):
         check_token_limit(request._request, str(account).strip())
 
 
-@extend_schema(
-    tags=["token"], responses={200: serializers.TokenAnswerSerializer} | _errors(400, 401, 415, 429), auth=[]
-)
+@extend_schema(tags=["token"], responses={200: serializers.TokenAnswerSerializer} | TRIES, auth=[])
 class TokenRefreshingView(TokenRefreshView):
     """Give a new pair for a refresh token, which is used up by it."""
 
@@ -206,11 +196,11 @@ class TokenRefreshingView(TokenRefreshView):
         check_token_limit(request._request, "")
 
 
-@extend_schema(tags=["token"], responses={200: None} | _errors(400, 401, 415, 429), auth=[])
+@extend_schema(tags=["token"], responses={200: None} | TRIES, auth=[])
 class TokenRevokingView(TokenBlacklistView):
     """Make a refresh token worthless."""
 
-    serializer_class = TokenBlacklistSerializer
+    serializer_class = serializers.RevokedTokenSerializer
     parser_classes = [StrictJSONParser]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from features.ground.errors import DomainError, bounded
 from features.ground.roles import READERS
-from predictions import engine
+from predictions import engine, serializers
 from predictions.actions.predict import PredictRequest, predict
 from predictions.core.arrow_tables import parse_parquet
 from predictions.core.csv_rows import parse_csv
@@ -56,6 +56,7 @@ class VersionView(MlflowView):
         return HttpResponse(settings.VERSION, content_type=JSON)
 
 
+@extend_schema(tags=["mlflow"], request=None, responses={(200, JSON): str, 404: serializers.MlflowErrorSerializer})
 class OpenPingView(PingView):
     """The same of the default model, for probes."""
 
@@ -82,7 +83,11 @@ class InvocationsView(MlflowView):
         """Return who may predict, by setting."""
         return list(settings.CONFIG.allowed_roles)
 
-    @extend_schema(tags=["mlflow"], request={JSON: dict, CSV: str, PARQUET: bytes}, responses={200: dict})
+    @extend_schema(
+        tags=["mlflow"],
+        request={JSON: dict, CSV: str, PARQUET: bytes},
+        responses={200: serializers.InvocationsAnswerSerializer},
+    )
     def post(self, request: Request, name: str | None = None) -> HttpResponse:
         """Answer with one prediction per row."""
         answer = predict(

@@ -5,24 +5,26 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from features.ground.roles import READERS
-from predictions import engine
+from predictions import engine, serializers
 from predictions.actions.predict import PredictRequest, predict
 from predictions.adapters.catalog import counted, described, listed
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.v2 import parse_infer
-from predictions.core.v2_answer import EXTENSIONS, SERVER, infer_answer
-from predictions.errors import InvalidRequestError, ModelNotReadyError
+from predictions.core.v2_answer import EXTENSIONS, SERVER, describe_config, infer_answer
+from predictions.errors import InvalidRequestError, ModelNotReadyError, NotLoadedByClientsError
 from predictions.parsers import AnyBodyParser, JsonAlways, body_of, compressed
 from predictions.tokens import caller_of
 from predictions.views import LimitedView
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+JSON, BINARY = "application/json", "application/octet-stream"
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -67,6 +69,9 @@ class ServerLiveView(OpenV2View):
 class ServerReadyView(OpenV2View):
     """A model is loaded."""
 
+    @extend_schema(
+        tags=["open inference protocol"], request=None, responses={200: dict, 503: serializers.V2ErrorSerializer}
+    )
     def get(self, request: Request) -> Response:
         """Readiness."""
         if not any(model.version is not None for model in engine.status()):
@@ -85,6 +90,14 @@ class ModelView(V2View):
     def get(self, request: Request, name: str, number: int | None = None) -> Response:
         """Inputs, outputs and versions."""
         return Response(described(_loaded(name, number)))
+
+
+class ModelConfigView(V2View):
+    """A model's configuration, for clients of Triton."""
+
+    def get(self, request: Request, name: str, number: int | None = None) -> Response:
+        """Inputs and outputs in the words of Triton."""
+        return Response(describe_config(described(_loaded(name, number))))
 
 
 class ModelReadyView(V2View):
@@ -106,7 +119,12 @@ class InferView(V2View):
         """Return who may predict, by setting."""
         return list(settings.CONFIG.allowed_roles)
 
-    @extend_schema(tags=["open inference protocol"], request={"application/json": dict}, responses={200: dict})
+    @extend_schema(
+        tags=["open inference protocol"],
+        request={JSON: serializers.InferSerializer, BINARY: OpenApiTypes.BINARY},
+        responses={(200, JSON): serializers.InferAnswerSerializer, (200, BINARY): OpenApiTypes.BINARY},
+        parameters=[OpenApiParameter(HEADER_LENGTH, int, OpenApiParameter.HEADER, description="Bytes of the JSON.")],
+    )
     def post(self, request: Request, name: str, number: int | None = None) -> HttpResponse:
         """Answer with a tensor of predictions, and one of probabilities."""
         asked = parse_infer(body_of(request), _header_length(request), max_depth=settings.CONFIG.security.max_depth)
@@ -122,8 +140,8 @@ class InferView(V2View):
         )
         body, header_length = infer_answer(asked, answer)
         if header_length is None:
-            return compressed(request, body, "application/json")
-        response = compressed(request, body, "application/octet-stream")
+            return compressed(request, body, JSON)
+        response = compressed(request, body, BINARY)
         response[HEADER_LENGTH] = str(header_length)
         return response
 
@@ -138,9 +156,25 @@ def _header_length(request: Request) -> int | None:
 class RepositoryView(V2View):
     """Which models there are."""
 
+    @extend_schema(
+        tags=["open inference protocol"], request=None, responses={200: serializers.IndexedModelSerializer(many=True)}
+    )
     def post(self, request: Request) -> Response:
         """Every model, whether it answers, and why not."""
         return Response([listed(model) for model in engine.status()])
+
+
+class ModelControlView(V2View):
+    """Loading and unloading, which clients of Triton may ask for."""
+
+    @extend_schema(tags=["open inference protocol"], request=None, responses={422: serializers.V2ErrorSerializer})
+    def post(self, request: Request, name: str) -> Response:
+        """Say why not: which version serves is decided by promotion, with its gates and its audit entry."""
+        engine.serving(name)
+        raise NotLoadedByClientsError(
+            f"promotion decides which version of {name} is loaded, a client never: "
+            f"POST /api/v1/models/{name}/versions/N/promote, or /api/v1/models/{name}/rollback"
+        )
 
 
 class StatisticsView(V2View):

@@ -11,12 +11,15 @@ __all__ = ["ADMIN", "APPROVER", "PROMOTER", "READERS", "READONLY", "ROLES", "USE
 
 
 class RoleRequired(BasePermission):
-    """Let in the roles a view names in `roles` (a tuple, or a dict by method); nobody where it names none."""
+    """Let in the roles a view names in `roles` (a tuple, or a dict by method); nobody where it names none.
+
+    A method the view has not is anybody's with a role, for the answer is 405 whoever asks.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether the caller holds one of the view's roles."""
         allowed = getattr(view, "roles", ())
         if isinstance(allowed, dict):
-            allowed = allowed.get(request.method, ())
+            allowed = allowed.get(request.method, () if hasattr(view, str(request.method).lower()) else ROLES)
         held = getattr(request.user, "roles", ())
         return bool(getattr(request.user, "is_authenticated", False)) and not set(held).isdisjoint(allowed)

@@ -11,6 +11,7 @@ MAX_FEATURES = 500
 class OnlineRequestSerializer(serializers.Serializer[Any]):
     """Whose newest values of which view."""
 
+    refuses_unknown = True
     view = serializers.RegexField(SPEC, help_text="`NAME`, or `NAME@N` for a version.")
     entities = serializers.ListField(
         child=serializers.JSONField(),

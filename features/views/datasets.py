@@ -9,7 +9,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,6 +16,7 @@ from rest_framework.views import APIView
 from features.adapters.dataset_reads import with_newest
 from features.adapters.quarantine import read_quarantined
 from features.errors import UnknownFeatureSnapshotError
+from features.ground.pages import MAX_PAGE_SIZE, Pages
 from features.ground.roles import READERS
 from features.models import Dataset, DatasetVersion, FeatureSnapshot, FeatureView
 from features.serializers.datasets import (
@@ -30,32 +30,42 @@ from features.serializers.datasets import (
     ViewSerializer,
 )
 
+END = r"\Z"
 NAME = re.compile(r"[\w-]{1,100}\Z", re.ASCII)
 TEXT = re.compile(r"[^\x00-\x1f]{1,200}\Z")
 MAX_OFFSET = 10_000_000
+MAX_VERSION = 10**9 - 1
 
 
-class ByName(CursorPagination):
+def words(name: str, allowed: re.Pattern[str]) -> OpenApiParameter:
+    """Return how the API's document describes a text that `asked` reads."""
+    return OpenApiParameter(name, {"type": "string", "pattern": f"^{allowed.pattern.removesuffix(END)}$"})
+
+
+def whole(name: str, low: int, high: int, text: str = "") -> OpenApiParameter:
+    """Return how the API's document describes a number that `number` reads."""
+    return OpenApiParameter(name, {"type": "integer", "minimum": low, "maximum": high}, description=text)
+
+
+class ByName(Pages):
     """Pages in the order of names."""
 
     ordering = ("name", "id")
-    page_size_query_param = "page_size"
-    max_page_size = 200
 
 
-class ByNumber(ByName):
+class ByNumber(Pages):
     """Pages of versions, newest first."""
 
     ordering = ("-number", "id")
 
 
-class ByTime(ByName):
+class ByTime(Pages):
     """Pages, newest first."""
 
     ordering = ("-created_at", "-id")
 
 
-@extend_schema(tags=["data"], parameters=[OpenApiParameter("search", str)])
+@extend_schema(tags=["data"], parameters=[words("search", TEXT)])
 class DatasetList(ListAPIView[Dataset]):
     """List datasets, with the newest version of each."""
 
@@ -114,17 +124,17 @@ class QuarantineList(APIView):
         tags=["data"],
         responses=OpenApiTypes.OBJECT,
         parameters=[
-            OpenApiParameter("version", int),
-            OpenApiParameter("reason", str),
-            OpenApiParameter("offset", int),
-            OpenApiParameter("limit", int, description="1 to 200, by default 50"),
+            whole("version", 1, MAX_VERSION),
+            words("reason", TEXT),
+            whole("offset", 0, MAX_OFFSET),
+            whole("limit", 1, MAX_PAGE_SIZE, "by default 50"),
         ],
     )
     def get(self, request: Request, name: str) -> Response:
         """Show a page of the rows in quarantine, each whole and with all its reasons."""
         offset = number(request, "offset", 0, MAX_OFFSET) or 0
-        limit = number(request, "limit", 1, 200) or 50
-        version, reason = number(request, "version", 1, 2**31 - 1), asked(request, "reason", TEXT)
+        limit = number(request, "limit", 1, MAX_PAGE_SIZE) or 50
+        version, reason = number(request, "version", 1, MAX_VERSION), asked(request, "reason", TEXT)
         dataset = Dataset.objects.named(name)
         page = read_quarantined(dataset, version=version, reason=reason, offset=offset, limit=limit)
         return Response(
@@ -132,7 +142,7 @@ class QuarantineList(APIView):
         )
 
 
-@extend_schema(tags=["features"], parameters=[OpenApiParameter("dataset", str), OpenApiParameter("search", str)])
+@extend_schema(tags=["features"], parameters=[words("dataset", NAME), words("search", TEXT)])
 class ViewList(ListAPIView[FeatureView]):
     """List feature views, the newest version of each."""
 
@@ -152,10 +162,10 @@ class ViewDetail(APIView):
 
     roles = READERS
 
-    @extend_schema(tags=["features"], responses=ViewDetailSerializer, parameters=[OpenApiParameter("version", int)])
+    @extend_schema(tags=["features"], responses=ViewDetailSerializer, parameters=[whole("version", 1, MAX_VERSION)])
     def get(self, request: Request, name: str) -> Response:
         """Show a view's definition and what its online values are read from; by default its newest version."""
-        version = number(request, "version", 1, 10**9 - 1)
+        version = number(request, "version", 1, MAX_VERSION)
         return Response(
             ViewDetailSerializer(FeatureView.objects.resolve(f"{name}@{version}" if version else name)).data
         )
@@ -165,8 +175,8 @@ class ViewDetail(APIView):
     tags=["features"],
     parameters=[
         OpenApiParameter("kind", enum=FeatureSnapshot.Kind.values),
-        OpenApiParameter("dataset", str),
-        OpenApiParameter("name", str),
+        words("dataset", NAME),
+        words("name", TEXT),
     ],
 )
 class SnapshotList(ListAPIView[FeatureSnapshot]):
@@ -205,7 +215,7 @@ def asked(request: Any, name: str, allowed: re.Pattern[str]) -> str | None:
     """Return a query parameter, or None where it isn't given; 400 if it is nothing of the kind."""
     value: str | None = request.query_params.get(name)
     if value is not None and not allowed.match(value):
-        raise ValidationError({name: [f"must match {allowed.pattern.removesuffix(chr(92) + 'Z')}"]})
+        raise ValidationError({name: [f"must match {allowed.pattern.removesuffix(END)}"]})
     return value
 
 

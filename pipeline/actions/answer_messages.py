@@ -20,8 +20,8 @@ from predictions import engine, metrics
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.frames import check_rows
 from predictions.core.inputs import Columns
-from predictions.errors import InvalidRequestError
-from predictions.models import Prediction
+from predictions.errors import InvalidRequestError, ScoringError
+from predictions.models import Prediction, StreamPosition
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +86,7 @@ def answer_messages(model: str, messages: Sequence[Message], *, actor: str) -> l
         good, dead = _ask(asked, actor)
         scored += good
         answers.update(dead)
-    _write([item.row for item in scored])
-    stored = _stored([item.request.message for item in scored])
+    stored = written([(item.request.message, item.row) for item in scored])
     answers |= {item.row.pk: _answer(item, stored.get(item.row.pk)) for item in scored}
     return [answers[message.prediction_id] for message in messages]
 
@@ -209,23 +208,36 @@ def _row(who: Who, request: Request, *, outputs: dict[str, Any], latency_ms: flo
     )
 
 
-def _write(rows: Sequence[Prediction]) -> None:
-    if rows:
-        with transaction.atomic(durable=True):
-            # Messages come again after a crash between this commit and the stream's.
-            Prediction.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+def written(scored: Sequence[tuple[Message, Prediction]]) -> dict[UUID, Prediction]:
+    """Write down what was not written before.
 
+    Parameters
+    ----------
+    scored : sequence of tuple of Message and Prediction
+        Messages, and the row each would be.
 
-def _stored(messages: Iterable[Message]) -> dict[UUID, Prediction]:
-    found: dict[UUID, Prediction] = {}
-    place = attrgetter("topic", "partition")
-    for (topic, partition), group in groupby(sorted(messages, key=place), key=place):
-        offsets = [message.offset for message in group]
-        rows = Prediction.objects.filter(
-            topic=topic, partition=partition, offset__gte=min(offsets), offset__lte=max(offsets)
+    Returns
+    -------
+    dict
+        What stands at each message's position now, by the prediction's id.
+    """
+    if not scored:
+        return {}
+    positions = [
+        StreamPosition(
+            prediction_id=row.pk, topic=place.topic, partition=place.partition, offset=place.offset, at=row.at
         )
-        found |= {row.pk: row for row in rows.select_related("model_version__model")}
-    return found
+        for place, row in scored
+    ]
+    taken = StreamPosition.objects.filter(pk__in=[row.pk for _, row in scored])
+    with transaction.atomic(durable=True):
+        # Messages come again after a crash between this commit and the stream's: whoever has the position has written.
+        StreamPosition.objects.bulk_create(positions, batch_size=500, ignore_conflicts=True)
+        times = dict(taken.values_list("pk", "at"))
+        new = [row for _, row in scored if times.get(row.pk) == row.at]
+        Prediction.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)
+    known = Prediction.objects.filter(pk__in=times, at__gte=min(times.values()), at__lte=max(times.values()))
+    return {row.pk: row for row in known.select_related("model_version__model")}
 
 
 def _answer(item: _Scored, stored: Prediction | None) -> Answer:

@@ -26,6 +26,7 @@ CHORES = {
     "apply due promotions": "pipeline.apply_due",
     "guard canaries": "pipeline.guard_canaries",
     "sign the audit": "pipeline.checkpoint_audit",
+    "keep days of the prediction log": "pipeline.keep_partitions",
 }
 COMPACTION = "compact tables"
 DAY_S = 86_400

@@ -12,7 +12,7 @@ from predictions.core.v2 import OUTPUTS, InferRequest, Wish
 from predictions.errors import InvalidRequestError
 
 SERVER = "mlsite"
-EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "statistics")
+EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,3 +140,25 @@ def describe_tensors(
     if classifies:
         outputs.append({"name": OUTPUTS[1], "datatype": "FP64", "shape": [-1, len(classes)]})
     return {"inputs": inputs, "outputs": outputs}
+
+
+def describe_config(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a model's configuration as Triton's clients read one.
+
+    Parameters
+    ----------
+    model : mapping
+        Its metadata: name, platform, inputs and outputs.
+
+    Returns
+    -------
+    dict
+        The dimensions are whole: with `max_batch_size` 0 none is left out, and the first is the number of rows.
+    """
+
+    def shown(tensor: Mapping[str, Any]) -> dict[str, Any]:
+        kind = "STRING" if tensor["datatype"] == "BYTES" else tensor["datatype"]
+        return {"name": tensor["name"], "data_type": f"TYPE_{kind}", "dims": tensor["shape"]}
+
+    sides = {side: [shown(tensor) for tensor in model[f"{side}s"]] for side in ("input", "output")}
+    return {"name": model["name"], "platform": model["platform"], "max_batch_size": 0, **sides}

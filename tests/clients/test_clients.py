@@ -40,6 +40,10 @@ def test_tritons_client(server: Server, site: Site) -> None:
     assert [found[name] for name in ("live", "ready", "model_ready", "unknown_ready")] == [True, True, True, False]
     assert "binary_tensor_data" in found["server"]["extensions"]
     assert [tensor["name"] for tensor in found["model"]["inputs"]] == ["length", "width", "colour"]
+    assert [tensor["data_type"] for tensor in found["config"]["input"]] == ["TYPE_FP64", "TYPE_FP64", "TYPE_STRING"]
+    assert found["load"] == found["unload"]
+    assert found["load"][0] == "422"
+    assert "promotion decides which version" in found["load"][1]
     assert {model["name"]: model["state"] for model in found["index"]} == dict.fromkeys(
         ("tiny", "kept", "size"), "READY"
     )

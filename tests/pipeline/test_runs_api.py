@@ -265,6 +265,16 @@ def test_runs_are_listed_in_pages_with_filters(client: Client) -> None:
     assert oldest[0]["params"] == {"n": 0}
 
 
-@pytest.mark.parametrize("query", ["state=lost", "kind=dance", "ordering=params"])
+def test_a_method_that_is_not_there_is_405_whoever_asks(client: Client) -> None:
+    for role in ("admin", "readonly"):
+        answer = client.put(URL, headers=bearer(role))
+        assert (answer.status_code, answer["Allow"]) == (405, "GET, POST, HEAD, OPTIONS")
+    assert client.put(URL).status_code == 401
+
+
+SIZES = ("page_size=0", "page_size=201", "page_size=x", "page_size=-1", "page_size=")
+
+
+@pytest.mark.parametrize("query", ["state=lost", "kind=dance", "ordering=params", *SIZES])
 def test_unknown_filters_are_refused(client: Client, query: str) -> None:
     assert client.get(f"{URL}?{query}", headers=bearer("readonly")).status_code == 400

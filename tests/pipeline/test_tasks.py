@@ -102,7 +102,7 @@ def test_alerts_are_delivered_by_a_task() -> None:
 def test_every_task_is_registered_by_name() -> None:
     names = {name for name in current_app.tasks if name.startswith("pipeline.")}
     bells = ("execute_run", "sweep", "run_due", "start_run")
-    chores = ("deliver_alerts", "deliver_events", "apply_due", "checkpoint_audit", "guard_canaries")
+    chores = ("deliver_alerts", "deliver_events", "apply_due", "checkpoint_audit", "guard_canaries", "keep_partitions")
     assert names == {f"pipeline.{name}" for name in (*bells, *chores)}
 
 

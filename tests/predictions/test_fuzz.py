@@ -39,6 +39,21 @@ MANY = settings(max_examples=100, deadline=None)
 LIMIT = 1 << 20
 
 
+def invocation(body: bytes) -> Table:
+    return parse_invocation(body, max_depth=32)
+
+
+def invocations() -> dict[str, Any]:
+    records = [dict(zip(NAMES, row, strict=True)) for row in ROWS]
+    return {
+        "mlflow": {"inputs": ROWS},
+        "mlflow columns": {"inputs": {name: [row[name] for row in records] for name in NAMES}},
+        "mlflow split": {"dataframe_split": {"columns": list(NAMES), "index": list(range(len(ROWS))), "data": ROWS}},
+        "mlflow records": {"dataframe_records": records},
+        "mlflow instances": {"instances": records, "params": {"unknown": 1}},
+    }
+
+
 def good_bodies() -> dict[str, tuple[bytes, Callable[[bytes], Table]]]:
     parquet = io.BytesIO()
     FRAME.to_parquet(parquet)
@@ -46,7 +61,7 @@ def good_bodies() -> dict[str, tuple[bytes, Callable[[bytes], Table]]]:
     return {
         "v2": (json.dumps(asked()).encode(), lambda body: parse_infer(body, None, max_depth=32).table),
         "v2 raw": (body, lambda body: parse_infer(body, length, max_depth=32).table),
-        "mlflow": (json.dumps({"inputs": ROWS}).encode(), lambda body: parse_invocation(body, max_depth=32)),
+        **{name: (json.dumps(form).encode(), invocation) for name, form in invocations().items()},
         "csv": (FRAME.to_csv(index=False).encode(), lambda body: parse_csv(body, lenient=False)),
         "arrow": (arrow(pa.Table.from_pandas(FRAME)), lambda body: parse_arrow(body, max_rows=100)),
         "parquet": (parquet.getvalue(), lambda body: parse_parquet(body, max_rows=100, max_bytes=LIMIT)),
@@ -110,6 +125,7 @@ keys = st.sampled_from(
         "data",
         "instances",
         "dataframe_split",
+        "dataframe_records",
         "columns",
     ]
 )
@@ -145,6 +161,23 @@ def test_any_bytes_are_a_payload_or_an_error(body: bytes) -> None:
     except InvalidRequestError:
         return
     assert [payload.rows, payload.records, payload.entities].count(None) == 2
+
+
+@pytest.mark.parametrize("form", ["data", "records"])
+@MANY
+@given(data=st.data())
+def test_a_damaged_question_of_ours_is_rows_or_an_error(form: str, data: st.DataObject) -> None:
+    rows = ROWS if form == "data" else [dict(zip(NAMES, row, strict=True)) for row in ROWS]
+    damaged = bytearray(json.dumps({form: rows}).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        payload = parse_payload(bytes(damaged), max_depth=32)
+        frame = PLAN.from_records(payload.records) if payload.rows is None else PLAN.from_rows(payload.rows)
+    except PredictionsError:
+        return
+    assert list(frame) == list(NAMES)
+    assert len(frame["length"]) == len(ROWS)
 
 
 @MANY

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from features.ground.errors import DomainError
 from models_store.models import AuditEntry
-from predictions.actions.forget_predictions import forget_predictions
+from predictions.actions.forget_predictions import Forgotten, forget_predictions
 from predictions.actions.log_predictions import flush_log
 from predictions.actions.predict import PredictRequest, predict
 from predictions.actions.record_outcomes import OutcomeItem, record_outcomes
@@ -77,10 +77,11 @@ def test_a_regression_takes_numbers_alone(serving: None, actual: Any) -> None:
 def test_old_predictions_go_with_their_outcomes(key: Any, configure: Configure) -> None:
     record(OutcomeItem(prediction_id=key, actual="big"))
     later = timezone.now() + timedelta(days=8)
-    assert forget_predictions(actor="test", now=later) == 0
+    assert forget_predictions(actor="test", now=later) == ()
     configure(prediction_log__keep_days=7)
-    assert forget_predictions(actor="test", now=later - timedelta(days=2)) == 0
-    assert forget_predictions(actor="test", now=later, dry_run=True) == 1
-    assert forget_predictions(actor="test", now=later) == 1
+    assert forget_predictions(actor="test", now=later - timedelta(days=2)) == ()
+    assert forget_predictions(actor="test", now=later, dry_run=True) == (Forgotten(name="rows", rows=1),)
+    assert Prediction.objects.exists()
+    assert forget_predictions(actor="test", now=later) == (Forgotten(name="rows", rows=1),)
     assert not Prediction.objects.exists()
     assert AuditEntry.objects.filter(action="predictions.prune", actor="test").exists()

@@ -202,6 +202,40 @@ def test_metadata_readiness_index_and_statistics(token: Token) -> None:
     assert fetch(key, "/v2/models/stats").status_code == 200
 
 
+def test_a_configuration_is_the_metadata_in_tritons_words(token: Token) -> None:
+    staged()
+    key = token()
+    found = fetch(key, "/v2/models/tiny/config").json()
+    assert found == fetch(key, "/v2/models/tiny/versions/1/config").json()
+    assert found == {
+        "name": "tiny",
+        "platform": "onnxruntime_onnx",
+        "max_batch_size": 0,
+        "input": [
+            {"name": "length", "data_type": "TYPE_FP64", "dims": [-1, 1]},
+            {"name": "width", "data_type": "TYPE_FP64", "dims": [-1, 1]},
+            {"name": "colour", "data_type": "TYPE_STRING", "dims": [-1, 1]},
+        ],
+        "output": [
+            {"name": "predictions", "data_type": "TYPE_STRING", "dims": [-1]},
+            {"name": "probabilities", "data_type": "TYPE_FP64", "dims": [-1, 2]},
+        ],
+    }
+    assert "model_configuration" in fetch("", "/v2").json()["extensions"]
+
+
+@pytest.mark.parametrize("way", ["load", "unload"])
+def test_a_client_loads_and_unloads_nothing(token: Token, way: str) -> None:
+    staged()
+    key = token(role="admin")
+    refused = send(key, f"/v2/repository/models/tiny/{way}", b'{"parameters": {"unload_dependents": false}}')
+    assert refused.status_code == 422
+    assert refused.json()["error"].startswith("promotion decides which version of tiny is loaded, a client never")
+    assert send(key, f"/v2/repository/models/nope/{way}", b"{}").status_code == 404
+    assert send("", f"/v2/repository/models/tiny/{way}", b"{}").status_code == 401
+    assert fetch(key, "/v2/models/tiny/ready").status_code == 200
+
+
 def test_no_model_is_503_in_the_dialects_words(token: Token) -> None:
     response = fetch("", "/v2/health/ready")
     assert (response.status_code, list(response.json())) == (503, ["error"])

@@ -20,8 +20,10 @@ class Command(ActionCommand):
         asked = {"actor": options["actor"], "dry_run": options["dry_run"]}
         left = clear_artefacts(**asked)
         items = [*found.removed, *(PrunedItem(kind="artefact", name=one.name, bytes=one.bytes) for one in left)]
-        if count := forget_predictions(**asked):
-            items.append(PrunedItem(kind="predictions", name=f"{count} rows", bytes=0))
+        items += [
+            PrunedItem(kind="predictions", name=f"{part.name}, {part.rows:,} predictions", bytes=part.bytes)
+            for part in forget_predictions(**asked)
+        ]
         size = sum(item.bytes for item in items)
         return PruneResult(removed=tuple(items), bytes=size, dry_run=found.dry_run)
 
