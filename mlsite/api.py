@@ -46,8 +46,9 @@ def status_of(error: errors.DomainError) -> int:
 
 
 def refusal(request: Any, status: int, text: str, code: str, fields: Any = None) -> JsonResponse:
-    """Return an error in the shape of the dialect its address belongs to."""
-    return _answer(request, Fault(status=status, text=text, code=code, fields=fields))
+    """Return an error in the shape of the dialect its address belongs to; a 503 says when to try again."""
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return _answer(request, Fault(status=status, text=text, code=code, fields=fields, headers=headers))
 
 
 def _answer(request: Any, fault: Fault) -> JsonResponse:
@@ -151,7 +152,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     headers = {"Retry-After": str(RETRY_AFTER_S)}
     if request.path.startswith(CONSOLE):
         return HttpResponse(f"{DATABASE_AWAY}.", status=503, content_type="text/plain", headers=headers)
-    return refusal(request, 503, DATABASE_AWAY, errors.UnavailableError.code, None, Retry_After=str(RETRY_AFTER_S))
+    return refusal(request, 503, DATABASE_AWAY, errors.UnavailableError.code)
 
 
 csrf_failure = _page(403, "CSRF check failed: send the token of the page's form", CSRF_FAILED, csrf.csrf_failure)

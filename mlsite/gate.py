@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import Resolver404, resolve
 
 from features.ground.request_ids import request_id
-from mlsite.api import RETRY_AFTER_S, refusal
+from mlsite.api import refusal
 from predictions import metrics
 from predictions.adapters.crew import Seat, Work, crew
 from predictions.errors import OverloadedError
@@ -155,7 +155,7 @@ def _say(error: OverloadedError, environ: Environ, start_response: Any) -> Itera
     asked = SimpleNamespace(
         path=environ.get("PATH_INFO", ""), request_id=request_id(environ.get("HTTP_X_REQUEST_ID", ""))
     )
-    answer = refusal(asked, 503, error.message, error.code, error.fields, Retry_After=str(RETRY_AFTER_S))
+    answer = refusal(asked, 503, error.message, error.code, error.fields)
     answer["Content-Length"] = str(len(answer.content))
     answer["X-Request-ID"] = asked.request_id
     answer["X-Content-Type-Options"] = "nosniff"

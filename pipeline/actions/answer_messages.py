@@ -2,10 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +18,7 @@ from predictions import engine, metrics
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.frames import check_rows
 from predictions.core.inputs import Columns
-from predictions.errors import InvalidRequestError, ScoringError
+from predictions.errors import InvalidRequestError
 from predictions.models import Prediction, StreamPosition
 
 logger = logging.getLogger(__name__)
