@@ -77,6 +77,7 @@ class InvocationsView(MlflowView):
     """Predict from a data frame, in JSON, CSV or Parquet."""
 
     throttle_scope = "predict"
+    writes = False
 
     @property
     def roles(self) -> list[str]:

@@ -113,6 +113,7 @@ class InferView(V2View):
     """Predict; tensors in JSON, as raw bytes, or some of each."""
 
     throttle_scope = "predict"
+    writes = False
 
     @property
     def roles(self) -> list[str]:

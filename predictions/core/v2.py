@@ -93,7 +93,7 @@ def infer_request(value: Mapping[str, Any], raw: bytes) -> InferRequest:
     return InferRequest(
         id=_id(value.get("id")),
         table=_table(_tensors(value.get("inputs"), raw)),
-        wishes=tuple(_wish(wish, binary) for wish in _objects(value.get("outputs") or [], "outputs")),
+        wishes=_wishes(value.get("outputs") or [], binary),
         binary=binary,
     )
 
@@ -139,6 +139,17 @@ def _whole(value: Any, what: str, least: int = 0) -> int:
     return value
 
 
+def _wishes(outputs: Any, binary: bool) -> tuple[Wish, ...]:
+    wishes: dict[str, Wish] = {}
+    for item in _objects(outputs, "outputs"):
+        wish = _wish(item, binary)
+        # An answer may be larger than its request, but not by as much as one likes.
+        if wish.name in wishes:
+            raise InvalidRequestError(f"output {wish.name} is asked for twice", output=wish.name)
+        wishes[wish.name] = wish
+    return tuple(wishes.values())
+
+
 def _wish(wish: Mapping[str, Any], binary: bool) -> Wish:
     name = wish.get("name")
     if name not in OUTPUTS:
@@ -155,7 +166,7 @@ def _wish(wish: Mapping[str, Any], binary: bool) -> Wish:
 def _tensors(inputs: Any, raw: bytes) -> list[tuple[str, list[int], Column]]:
     tensors, place = [], 0
     for tensor in _objects(inputs, "inputs"):
-        name, shape, datatype = _head(tensor)
+        name, shape, datatype = tensor_head(tensor)
         size = _parameters(tensor, f"input {name}").get("binary_data_size")
         if (size is None) == ("data" not in tensor):
             raise InvalidRequestError(f"input {name}: give either data or the parameter binary_data_size", input=name)
@@ -176,7 +187,24 @@ def _tensors(inputs: Any, raw: bytes) -> list[tuple[str, list[int], Column]]:
     return tensors
 
 
-def _head(tensor: Mapping[str, Any]) -> tuple[str, list[int], str]:
+def tensor_head(tensor: Mapping[str, Any]) -> tuple[str, list[int], str]:
+    """Return what a tensor says of itself.
+
+    Parameters
+    ----------
+    tensor : mapping
+        An input in the form of its JSON.
+
+    Returns
+    -------
+    tuple of str, list of int and str
+        Name, shape and datatype.
+
+    Raises
+    ------
+    InvalidRequestError
+        If one of them can't be used.
+    """
     name, shape, datatype = tensor.get("name"), tensor.get("shape"), tensor.get("datatype")
     if not isinstance(name, str) or not name:
         raise InvalidRequestError(f"each input needs a name; got {bounded(name, 60)}")

@@ -1,8 +1,10 @@
 """What happens to every call: id, caller, limit, answer or refusal, metrics."""
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -38,6 +40,7 @@ CODES = {
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 INTERNAL = Fault(status=500, text="Internal error; it has been logged", code="internal_error")
+STOPPING = Fault(status=503, text="The server is stopping; ask again", code="stopping", headers={"Retry-After": "1"})
 LATE = Fault(status=504, text="The deadline passed while the call waited for its turn", code="deadline_exceeded")
 
 
@@ -46,6 +49,24 @@ class Calls:
 
     def __init__(self, fault_of: FaultOf) -> None:
         self._fault_of = fault_of
+        self._lock = threading.Lock()
+        self._open, self._last = 0, 0.0
+        self.stopping = False
+
+    def quiet(self, seconds: float) -> bool:
+        """Tell whether no call is being answered, and none was for so long."""
+        with self._lock:
+            return not self._open and time.monotonic() - self._last > seconds
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._open += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open, self._last = self._open - 1, time.monotonic()
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return what a server is given."""
@@ -62,7 +83,8 @@ class Calls:
             given = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
             asked_by = request_id(given.get("x-request-id", ""))
             trailing = {"x-request-id": asked_by}
-            with structlog.contextvars.bound_contextvars(request_id=asked_by, **trace_of(given.get("traceparent", ""))):
+            trace = trace_of(given.get("traceparent", ""))
+            with self._counted(), structlog.contextvars.bound_contextvars(request_id=asked_by, **trace):
                 fault, reply = self._answered(method, lambda: read(body), context, given, trailing)
                 seconds = time.perf_counter() - started
                 metrics.observe_request("POST", route, fault.status if fault else 200, seconds)
@@ -84,6 +106,8 @@ class Calls:
         given: dict[str, str],
         trailing: dict[str, str],
     ) -> tuple[Fault | None, bytes]:
+        if self.stopping:
+            return STOPPING, b""
         left = context.time_remaining()
         if not context.is_active() or (left is not None and left <= 0):
             return LATE, b""

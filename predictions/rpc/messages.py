@@ -6,7 +6,7 @@ from typing import Any
 from features.ground.errors import bounded
 from predictions.core.answer import PredictAnswer
 from predictions.core.tensors import BINARY_ONLY, to_binary
-from predictions.core.v2 import InferRequest, infer_request
+from predictions.core.v2 import OUTPUTS, InferRequest, infer_request, tensor_head
 from predictions.core.v2_answer import outputs_of
 from predictions.errors import InvalidRequestError
 from predictions.rpc import inference_pb2 as pb
@@ -42,7 +42,11 @@ def infer_request_of(message: pb.ModelInferRequest) -> InferRequest:
         "id": message.id or None,
         "parameters": _parameters(message.parameters),
         "inputs": [_input(tensor, raw[place] if raw else None) for place, tensor in enumerate(message.inputs)],
-        "outputs": [{"name": wish.name, "parameters": _parameters(wish.parameters)} for wish in message.outputs],
+        "outputs": [
+            # One more than there are, so that it is refused as asked for twice, and not all that may follow.
+            {"name": wish.name, "parameters": _parameters(wish.parameters)}
+            for wish in message.outputs[: len(OUTPUTS) + 1]
+        ],
     }
     return infer_request(value, b"".join(raw))
 
@@ -57,6 +61,8 @@ def _parameters(given: Mapping[str, pb.InferParameter]) -> dict[str, Any]:
 
 def _input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> dict[str, Any]:
     head = {"name": tensor.name, "shape": list(tensor.shape), "datatype": tensor.datatype}
+    # Before the next tensor is looked at: a message has room for very many that say nothing.
+    tensor_head(head)
     shown = bounded(tensor.name, 60)
     filled = [field.name for field, _ in tensor.contents.ListFields()]
     if raw is not None:
@@ -68,9 +74,7 @@ def _input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> 
         return head | {"parameters": {"binary_data_size": len(raw)}}
     if tensor.datatype in BINARY_ONLY:
         raise InvalidRequestError(f"input {shown}: {tensor.datatype} travels in raw_input_contents only", input=shown)
-    wanted = CONTENTS.get(tensor.datatype)
-    if wanted is None:
-        return head | {"data": []}  # the datatype is refused, by name, where that of any other wire is
+    wanted = CONTENTS[tensor.datatype]
     if filled not in ([], [wanted]):
         raise InvalidRequestError(
             f"input {shown}: the cells of {tensor.datatype} stand in contents.{wanted}; got {', '.join(filled)}",

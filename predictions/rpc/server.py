@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,11 +19,12 @@ from predictions.rpc.calls import Calls, FaultOf
 logger = logging.getLogger(__name__)
 # Calls that may wait for a thread; more are refused at once, with RESOURCE_EXHAUSTED.
 WAITING = 256
-# How long calls that were begun may take once the server is told to stop.
-DRAIN_S = 10.0
+# Once the server is told to stop, new calls are refused until none has come for a while: the library itself would
+# cancel some of them, and a caller could not tell whether they were worked on.
+QUIET_S, DRAIN_S, LAST_S = 1.0, 10.0, 2.0
 
 
-def make_server(fault_of: FaultOf, host: str, port: int) -> tuple[grpc.Server, int]:
+def make_server(calls: Calls, host: str, port: int) -> tuple[grpc.Server, int]:
     """Return a server that listens, not started, and its port.
 
     Raises
@@ -33,7 +35,7 @@ def make_server(fault_of: FaultOf, host: str, port: int) -> tuple[grpc.Server, i
     config = settings.CONFIG
     server = grpc.server(
         ThreadPoolExecutor(config.grpc.threads, thread_name_prefix="rpc"),
-        handlers=[Calls(fault_of).handler()],
+        handlers=[calls.handler()],
         maximum_concurrent_rpcs=config.grpc.threads + WAITING,
         options=[
             ("grpc.max_receive_message_length", config.security.max_request_size),
@@ -57,12 +59,17 @@ def serve(fault_of: FaultOf, host: str, port: int, told: Callable[[int], None]) 
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, leave)
-    server, bound = make_server(fault_of, host, port)
+    calls = Calls(fault_of)
+    server, bound = make_server(calls, host, port)
     engine.start()
     log.start()
     server.start()
     told(bound)
     stop.wait()
     logger.info("stopping: no new calls, %.0f s for those that were begun", DRAIN_S)
-    server.stop(DRAIN_S).wait()
+    calls.stopping = True
+    deadline = time.monotonic() + DRAIN_S
+    while not calls.quiet(QUIET_S) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    server.stop(LAST_S).wait()
     engine.stop()

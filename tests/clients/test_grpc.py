@@ -59,10 +59,11 @@ def check_triton(found: Any, wanted: Any) -> None:
 def differences(theirs: FileDescriptorProto) -> list[str]:
     """Return what our form of the protocol says otherwise than the client's."""
     own = FileDescriptorProto.FromString(pb.DESCRIPTOR.serialized_pb)
-    known, methods = fields(theirs.message_type), {m.name: m for m in theirs.service[0].method}
+    known = fields(theirs.message_type)
+    methods = [(m.name, m.input_type, m.output_type) for m in theirs.service[0].method]
     found = [name for name, shape in fields(own.message_type).items() if known.get(name) != shape]
     assert (own.package, own.service[0].name) == (theirs.package, theirs.service[0].name)
-    return found + [m.name for m in own.service[0].method if methods.get(m.name) != m]
+    return found + [m.name for m in own.service[0].method if (m.name, m.input_type, m.output_type) not in methods]
 
 
 def fields(messages: Any, prefix: str = "") -> dict[str, tuple[Any, ...]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mlsite.api import fault_of
 from predictions.rpc import inference_pb2 as pb
+from predictions.rpc.calls import Calls
 from predictions.rpc.messages import CONTENTS
 from predictions.rpc.server import make_server
 from tests.predictions.dialects import ROWS, column
@@ -59,7 +60,7 @@ class Line:
 @contextmanager
 def line(connect: Callable[[str], grpc.Channel] = grpc.insecure_channel) -> Iterator[Line]:
     """Serve on a free port until the block ends."""
-    server, port = make_server(fault_of, "127.0.0.1", 0)
+    server, port = make_server(Calls(fault_of), "127.0.0.1", 0)
     server.start()
     try:
         with connect(f"127.0.0.1:{port}") as channel:

@@ -53,6 +53,10 @@ def wrong() -> dict[str, tuple[Any, Code, str]]:
         "version no number": asked(model_version="newest"),
         "id too long": asked(id="i" * 201),
         "unknown output": asked(outputs=[pb.ModelInferRequest.InferRequestedOutputTensor(name="scores")]),
+        "the same output twice": asked(
+            outputs=[pb.ModelInferRequest.InferRequestedOutputTensor(name="predictions")] * 50_000
+        ),
+        "very many inputs": asked(inputs=[Tensor()] * 400_000),
         "flag no flag": asked(parameters={"binary_data_output": pb.InferParameter(int64_param=1)}),
         "classes no number": asked(
             outputs=[

@@ -201,31 +201,50 @@ def test_calls_are_counted_as_requests_are(wire: Line, token: Token) -> None:
     )
 
 
-class Waiting:
-    """A call whose caller has no time left."""
+class Call:
+    """A call as the library hands it over, and how it ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds_left: float = 20.0) -> None:
+        self.seconds_left = seconds_left
         self.ended: tuple[Code, str] | None = None
+        self.metadata: dict[str, str] = {}
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return ()
 
     def time_remaining(self) -> float:
-        return 0.0
+        return self.seconds_left
 
     def is_active(self) -> bool:
         return True
 
     def set_trailing_metadata(self, metadata: Any) -> None:
-        pass
+        self.metadata = dict(metadata)
 
     def abort(self, code: Code, details: str) -> None:
         self.ended = code, details
 
 
-def test_a_call_whose_deadline_passed_is_not_worked_on(token: Token) -> None:
+def handed(calls: Calls, call: Call, method: str = "ModelInfer") -> Call:
+    """Hand a call over as the library does."""
+    calls._answerer(method)(asked().SerializeToString(), call)  # type: ignore[arg-type]
+    return call
+
+
+def test_calls_that_are_late_or_come_while_it_stops_are_not_worked_on(token: Token) -> None:
     staged()
-    call = Waiting()
-    Calls(fault_of)._answerer("ModelInfer")(asked().SerializeToString(), call)  # type: ignore[arg-type]
-    assert call.ended == (Code.DEADLINE_EXCEEDED, "The deadline passed while the call waited for its turn")
+    calls = Calls(fault_of)
+    late = handed(calls, Call(seconds_left=0))
+    assert late.ended == (Code.DEADLINE_EXCEEDED, "The deadline passed while the call waited for its turn")
+    calls.stopping = True
+    refused = [handed(calls, Call(), method) for method in ("ModelInfer", "ServerReady")]
+    assert {call.ended for call in refused} == {(Code.UNAVAILABLE, "The server is stopping; ask again")}
+    assert (refused[0].metadata["error-code"], refused[0].metadata["retry-after"]) == ("stopping", "1")
     assert not Prediction.objects.exists()
+
+
+def test_a_fault_of_ours_is_internal_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    call = handed(Calls(lambda error: None), Call())
+    assert call.ended == (Code.INTERNAL, "Internal error; it has been logged")
+    assert call.metadata["error-code"] == "internal_error"
+    assert "NotAuthenticated" in caplog.text

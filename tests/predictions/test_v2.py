@@ -152,6 +152,12 @@ def test_the_most_probable_classes_can_be_asked_for(token: Token) -> None:
     assert [text.split(":")[2] for text in found] == wanted["predictions"]
 
 
+def test_an_output_is_given_once(token: Token) -> None:
+    staged()
+    twice = json.dumps(asked(outputs=[{"name": "predictions"}] * 2)).encode()
+    assert send(token(), INFER, twice).json() == {"error": "output predictions is asked for twice"}
+
+
 def test_a_regression_answers_numbers_alone(token: Token) -> None:
     staged(name="size", regression=True)
     key = token()
