@@ -7,6 +7,7 @@ import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -81,6 +82,15 @@ WHOLE: dict[str, bytes] = {
     "two megabytes": b'{"data": [[' + b"1," * 1_000_000 + b"1]]}",
 }
 
+TWICE: dict[str, tuple[bytes, ...]] = {
+    OWN: (b'{"data": [[1, 2, "red"]], "data": [[1, 2, "red"]]}',
+          b'{"records": [{"length": 1, "length": 1, "width": 2, "colour": "red"}]}'),
+    V2: (b'{"inputs": [{"name": "x", "datatype": "FP64", "shape": [0, 3], "data": []}], "inputs": []}',
+         b'{"inputs": [{"name": "x", "name": "x", "datatype": "FP64", "shape": [1, 3], "data": [1, 2, 3]}]}'),
+    MLFLOW: (b'{"inputs": [[1, 2, "red"]], "inputs": [[1, 2, "red"]]}',
+             b'{"dataframe_records": [{"length": 1, "length": 1, "width": 2, "colour": "red"}]}'),
+}  # fmt: skip
+
 
 def cell_bodies() -> Iterator[Question]:
     """Yield each cell in each dialect."""
@@ -103,6 +113,8 @@ def whole_bodies() -> Iterator[Question]:
     for path in (OWN, V2, MLFLOW):
         for name, body in WHOLE.items():
             yield Question(name=f"{path}, {name}", path=path, body=body)
+        for number, body in enumerate(TWICE[path]):
+            yield Question(name=f"{path}, key twice {number}", path=path, body=body)
         for coding, body in {
             "gzip": zlib.compress(b"{}"),
             "deflate": b"no deflate",
@@ -136,6 +148,7 @@ def whole_bodies() -> Iterator[Question]:
             yield Question(name=f"{path}, {sent}, {body[:6]!r}", path=path, body=body, headers={"Content-Type": sent})
 
 
+@cache
 def bomb() -> bytes:
     """Return a gzip of half a gigabyte of spaces, in half a megabyte."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
