@@ -1,6 +1,6 @@
 """Tables that the framework's own forms change: each input says what it is for, and each change is in the audit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -23,9 +23,9 @@ class StockPage(ModelAdmin):
     # What an input is for, where the framework says nothing or too little.
     helps: Mapping[str, str] = {}
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **how: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, **how: Any) -> Any:
         """Return the form, with a help text at each input."""
-        form = super().get_form(request, obj, change, **how)
+        form = super().get_form(request, obj, **how)
         for name, said in self.helps.items():
             if name in form.base_fields:
                 form.base_fields[name].help_text = said
@@ -54,7 +54,7 @@ class StockPage(ModelAdmin):
             self._audit(request, "change", obj, before=was, after=now)
         return super().log_change(request, obj, message)
 
-    def log_deletions(self, request: HttpRequest, queryset: Iterable[Any]) -> Any:
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Audit rows that are about to be deleted, in the transaction that deletes them."""
         for obj in queryset:
             self._audit(request, "delete", obj, before=told(obj))
@@ -80,10 +80,24 @@ class StockPage(ModelAdmin):
             refused_at_the_door.send(type(self), request=request, why=why)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def _audit(self, request: HttpRequest, deed: str, obj: Model, **what: Mapping[str, Any]) -> None:
+    def _audit(
+        self,
+        request: HttpRequest,
+        deed: str,
+        obj: Model,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
         name = str(self.opts.model_name)
         action = f"{deed}_{name}" if deed in ("add", "change", "delete") else deed
-        record_audit(actor=actor_of(request), action=action, object_type=name, object_id=bounded(str(obj), 200), **what)
+        record_audit(
+            actor=actor_of(request),
+            action=action,
+            object_type=name,
+            object_id=bounded(str(obj), 200),
+            before=before,
+            after=after,
+        )
 
 
 def told(obj: Model) -> dict[str, Any]:

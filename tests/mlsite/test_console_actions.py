@@ -104,7 +104,7 @@ def test_archived_version_is_not_promoted_and_says_how_it_comes_back(
     dialog = reverse("admin:models_store_modelversion_promote", args=[versions[3].pk])
     page = ada.get(reverse("admin:models_store_modelversion_change", args=[versions[3].pk])).content.decode()
     assert dialog not in page
-    assert "Roll back on its model's page" in unescape(page)
+    assert "To bring it back: Roll back, on the page of" in unescape(page)
     assert ada.get(dialog).status_code == 403
 
 

@@ -22,11 +22,14 @@ def test_page_shows_both_versions(console: Client, console_site: dict[int, Model
     answer = beside(console, console_site[1].pk, console_site[2].pk)
     page = answer.content.decode()
     assert titles(page)[:4] == ["Compare", "Side by side", "Metrics", "log loss by carrier"]
-    assert {"Inputs", "Parameters", "Made from"} <= set(titles(page))
+    assert {"Inputs", "Parameters in which they differ", "Parameters that are the same", "Made from"} <= set(titles(page))
     panels = {panel.title: panel for panel in answer.context["panels"]}
     estimator = next(row for row in panels["Side by side"].rows if row[0] == "Estimator")
     assert estimator[1:] == ("logistic regression", "hist gradient boosting")
-    assert "differs" in str(panels["Parameters"].rows[0][-1])
+    differ, same = panels["Parameters in which they differ"].rows, panels["Parameters that are the same"].rows
+    assert ("logistic_regression", "hist_gradient_boosting") in [row[1:] for row in differ]
+    assert same
+    assert all(row[1] == row[2] for row in same)
     assert panels["Inputs"].note == "The same names and types in the same order."
     assert {row[0] for row in panels["log loss by carrier"].rows} == {"AA", "B6", "DL", "UA"}
 
