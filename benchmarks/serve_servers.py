@@ -141,15 +141,19 @@ class Server:
         raise SystemExit(f"{self.name} does not answer: {why}")
 
     def processes(self) -> list[int]:
-        """Return the processes of its session."""
-        found = []
+        """Return its processes: those of its session, and what they have started in others."""
+        parents, found = dict[int, int](), {self.process.pid}
         for path in Path("/proc").glob("[0-9]*/stat"):
             try:
-                if int(path.read_text().rsplit(")", 1)[1].split()[3]) == self.process.pid:
-                    found.append(int(path.parent.name))
+                parent, _, session = path.read_text().rsplit(")", 1)[1].split()[1:4]
             except OSError:
                 continue  # it has ended meanwhile
-        return found
+            parents[int(path.parent.name)] = int(parent)
+            if int(session) == self.process.pid:
+                found.add(int(path.parent.name))
+        while more := {pid for pid, parent in parents.items() if parent in found} - found:
+            found |= more
+        return sorted(found & parents.keys())
 
     def cpu_seconds(self) -> float:
         """Return the processor time its living processes have used."""

@@ -112,6 +112,12 @@ def _noted_histogram(metric: Histogram, *labels: str) -> NotedHistogram:
     return NotedHistogram(metric.labels(*labels))
 
 
+@lru_cache(maxsize=4096)
+def feature_mean(model: str, feature: str) -> Gauge:
+    """Return the bound mean of a feature."""
+    return feature_mean_value.labels(model, feature)
+
+
 def meters(model: str, version: int) -> VersionMeters:
     """Return the bound metrics of a version."""
     return VersionMeters(

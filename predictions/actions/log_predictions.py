@@ -32,7 +32,7 @@ def _show_means(entries: Sequence[LogEntry]) -> None:
             frames.setdefault(entry.model, []).append(entry.frame)
     for model, parts in frames.items():
         for name, mean in _means(parts):
-            metrics.feature_mean_value.labels(model, name).set(mean)
+            metrics.feature_mean(model, name).set(mean)
 
 
 def _means(parts: list[Columns]) -> Iterator[tuple[str, float]]:

@@ -35,9 +35,9 @@ class LinearRuntime:
         """Return one prediction per row."""
         cells = frame.matrix if isinstance(frame, NumberFrame) else np.stack([frame[name] for name in self.names], 1)
         matrix = np.ascontiguousarray(cells, dtype=np.float32)
-        sums = (matrix * self._weights).sum(axis=1)
+        sums = np.add.reduce(matrix * self._weights, axis=1)
         if self._fill is not None and np.isnan(sums).any():
-            sums = (np.where(np.isnan(matrix), self._fill, matrix) * self._weights).sum(axis=1)
+            sums = np.add.reduce(np.where(np.isnan(matrix), self._fill, matrix) * self._weights, axis=1)
         margins: list[float] = (sums + self._intercept).tolist()
         if self._pair is None:
             return Scores(predictions=margins)

@@ -101,6 +101,7 @@ class LogBuffer:
             self._entries.append(entry)
             self._rows += entry.rows
         if self._rows > config.buffer_rows // 2:
+            self._wake.set()
             time.sleep(YIELD_S)
         return True
 
@@ -184,7 +185,12 @@ class LogBuffer:
 
     def _run(self) -> None:
         wake = self._wake
-        while not wake.wait(settings.CONFIG.prediction_log.flush_seconds):
+        while True:
+            # Sooner where the buffer fills.
+            wake.wait(settings.CONFIG.prediction_log.flush_seconds)
+            wake.clear()
+            if self._thread is not threading.current_thread():
+                break
             self._round()
         connection.close()
 
