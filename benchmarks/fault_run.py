@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fault_load import Load, figures
+from benchmarks.fault_load import LATE_S, Load, figures
 from benchmarks.fault_site import Services, Site
 
 DB_ROUTE = "/api/v1/models/flights"
@@ -42,7 +42,8 @@ class Run:
             time.sleep(after_s)
             ended = time.monotonic()
         base, during = load.between(began, broken), load.between(broken, ended)
-        return {"base": figures(base), "fault": figures(during), **told, **_held(site, load)}
+        late = sorted({int(answer.due - broken) for answer in during if answer.seconds > LATE_S})
+        return {"base": figures(base), "fault": figures(during), "late_at_s": late, **told, **_held(site, load)}
 
 
 def _held(site: Site, load: Load) -> Found:

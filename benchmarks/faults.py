@@ -11,6 +11,7 @@ latencies in ms, all of one run. See README.md in this folder.
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -48,6 +49,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="of the rolling restart")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    # So that what was started is ended when this is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     given = options.seconds
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         # PostgreSQL runs as a user of its own.

@@ -77,7 +77,8 @@ def _load(ready: Any, listener: int, target: str) -> Leaver:
     """Return the application of a worker; it is ready to answer then."""
     started = time.perf_counter()
     import_module("mlsite.logs").configure()
-    application = Leaver(load_target(target), listener)
+    loaded: Any = load_target(target)
+    application = Leaver(loaded, listener)
     try:
         import_module("predictions.engine").status()
     except import_module("features.ground.errors").DomainError as error:
@@ -87,7 +88,7 @@ def _load(ready: Any, listener: int, target: str) -> Leaver:
     return application
 
 
-class Server(MPServer):  # type: ignore[misc]  # granian is untyped
+class Server(MPServer):
     """granian's server with our way of starting, restarting and ending workers."""
 
     def _init_shared_socket(self) -> None:
@@ -100,18 +101,18 @@ class Server(MPServer):  # type: ignore[misc]  # granian is untyped
         for listener in self._listeners:
             listener.close()
 
-    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
-        # No lock guards it: a worker that is killed must not leave one behind.
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, *_: Any) -> Any:
+        # Without a lock: a worker that is killed would leave it locked.
         ready = multiprocessing.RawValue("b", 0)
         listener = self._listeners[idx].fileno()
-        self._shd = SocketHolder(listener, False, self.backlog)
-        worker = super()._spawn_worker(idx, target, partial(_load, ready, listener, self.target))
-        worker.ready = ready
-        return worker
+        self._shd = SocketHolder(listener, False, self.backlog)  # type: ignore[call-arg,assignment]  # as it is, not as typed
+        self._ready[idx] = ready
+        return super()._spawn_worker(idx, target, partial(_load, ready, listener, self.target))
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         """Begin to serve."""
         self._leaves = False
+        self._ready: dict[int, Any] = {}
         signal.signal(signal.SIGUSR2, self._leave)
         super().startup(spawn_target, target_loader)
         threading.Thread(target=self._say_ready, daemon=True).start()
@@ -121,7 +122,7 @@ class Server(MPServer):  # type: ignore[misc]  # granian is untyped
         self.signal_handler_interrupt()
 
     def _say_ready(self) -> None:
-        while not all(worker.ready.value for worker in list(self.wrks)):
+        while not all(ready.value for ready in list(self._ready.values())):
             time.sleep(0.05)
         handover.say_ready()
 
@@ -134,7 +135,7 @@ class Server(MPServer):  # type: ignore[misc]  # granian is untyped
             self.main_loop_interrupt.clear()
             while self.interrupt_children:
                 index = self.interrupt_children.pop(0)
-                failures = 0 if self.wrks[index].ready.value else failures + 1
+                failures = 0 if self._ready[index].value else failures + 1
                 if failures and self._pauses(failures):
                     return
                 self._respawn_workers([index], spawn_target, target_loader)
@@ -151,7 +152,7 @@ class Server(MPServer):  # type: ignore[misc]  # granian is untyped
     def _stop_workers(self) -> None:
         if self._leaves:
             for worker in self.wrks:
-                if worker.ready.value and worker.is_alive():
+                if self._ready[worker.idx].value and worker.is_alive():
                     os.kill(worker.inner.pid, signal.SIGUSR1)
             time.sleep(LEAVE_SECONDS)
         super()._stop_workers()
@@ -177,7 +178,7 @@ def main() -> None:
     multiprocessing.set_start_method("fork")
     preload()
     # granian's command line makes a server of whatever class it finds under this name.
-    cli.Server = Server
+    cli.Server = Server  # type: ignore[attr-defined]  # imported there
     try:
         cli.entrypoint()
     finally:

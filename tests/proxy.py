@@ -29,7 +29,8 @@ class Proxy:
         """Be away: end what is open, and every new connection at once."""
         self.is_away = True
         for end in self._open:
-            _close(end)
+            _shut(end)
+            end.close()
         self._open.clear()
 
     def mend(self) -> None:
@@ -41,7 +42,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        _close(self._listener)
+        _shut(self._listener)
         self._listener.close()
         self.cut()
 
@@ -65,10 +66,10 @@ class Proxy:
                 if answers and self.delay_s:
                     time.sleep(self.delay_s)
                 target.sendall(data)
-        _close(source)
-        _close(target)
+        _shut(source)
+        _shut(target)
 
 
-def _close(end: socket.socket) -> None:
+def _shut(end: socket.socket) -> None:
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
