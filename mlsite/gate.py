@@ -46,7 +46,7 @@ class Gate:
         except BaseException:
             crew.leave(seat)
             raise
-        if getattr(answer, "streaming", type(answer) not in WHOLE):
+        if type(answer) not in WHOLE and not _is_whole(answer):
             return _Answer(answer, seat, may_rest=_may_rest(environ, sent))
         # Whole: its request ends before the client can have it, and ask again.
         parts = [*answer]
@@ -96,6 +96,11 @@ class _Sent:
     def __call__(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         self.has_length = any(name.lower() == "content-length" for name, _ in headers)
         return self._start(status, headers, *more)
+
+
+def _is_whole(answer: Any) -> bool:
+    """Tell whether an answer of Django's is all there; one that does not say its length is sent in chunks."""
+    return not getattr(answer, "streaming", True) and "Content-Length" in answer.headers
 
 
 def _may_rest(environ: Environ, sent: Any) -> bool:
