@@ -12,7 +12,7 @@ from django.urls import Resolver404, resolve
 from features.ground.request_ids import request_id
 from mlsite.api import refusal
 from predictions import metrics
-from predictions.adapters.crew import Seat, Work, crew
+from predictions.adapters.crew import Seat, Work, crew, most_in_progress
 from predictions.errors import OverloadedError
 from predictions.lane import Application, Environ
 
@@ -46,11 +46,15 @@ class Gate:
         except BaseException:
             crew.leave(seat)
             raise
-        if type(answer) not in WHOLE:
+        if type(answer) not in WHOLE and not _is_whole(answer):
             return _Answer(answer, seat, may_rest=_may_rest(environ, sent))
+        # Whole: its request ends before the client can have it, and ask again.
+        parts = [*answer]
+        if close := getattr(answer, "close", None):
+            close()
         if crew.leave(seat) and _may_rest(environ, sent):
-            return _Answer(answer, seat, may_rest=True)
-        return [*answer]
+            return _Answer(parts, seat, may_rest=True)
+        return parts
 
 
 class _Body:
@@ -94,6 +98,11 @@ class _Sent:
         return self._start(status, headers, *more)
 
 
+def _is_whole(answer: Any) -> bool:
+    """Tell whether an answer of Django's is all there; one that does not say its length is sent in chunks."""
+    return not getattr(answer, "streaming", True) and "Content-Length" in answer.headers
+
+
 def _may_rest(environ: Environ, sent: Any) -> bool:
     """Tell whether a thread may rest in the end of its answer: the client must have all of it by then."""
     return (
@@ -135,9 +144,9 @@ def _work(path: str) -> Work:
 
 def _refused(environ: Environ, work: Work) -> OverloadedError | None:
     """Return why a request is not let in, if it is not."""
-    server, busy, slow = settings.CONFIG.server, len(crew.working[work]), len(crew.reading)
-    is_full = busy >= server.max_in_progress
-    if not is_full and slow < server.max_slow_senders:
+    busy, slow = len(crew.working[work]), len(crew.reading)
+    is_full = busy >= most_in_progress(work)
+    if not is_full and slow < settings.CONFIG.server.max_slow_senders:
         return None
     path = environ.get("PATH_INFO", "")
     if path.startswith(ALWAYS) or path in ALWAYS_TOO:

@@ -15,8 +15,10 @@ from django.conf import settings
 from django.db import connections
 
 TICK_S = 0.02
-# Longer than any quick request; whoever is at one for longer is held up.
-PATIENCE_S = 0.02
+# A body that is not there by then is sent slowly.
+READING_S = 0.02
+# Work that takes longer is slow; a busy machine makes quick work look slow, and more threads would make it slower.
+WORKING_S = 0.1
 # Where so many are held up by their work at once, the work is slow, and nobody waits to see it of each.
 MANY_SLOW = 4
 # Threads that are there beyond what may be held up, so that refusals and health are always answered.
@@ -26,7 +28,7 @@ SPARE = 2
 def pool_size() -> int:
     """Return how many threads a web process needs: all that may be held up at once, and some that answer."""
     server = settings.CONFIG.server
-    return server.threads + len(Work) * server.max_in_progress + server.max_slow_senders + SPARE
+    return server.threads + sum(most_in_progress(work) for work in Work) + server.max_slow_senders + SPARE
 
 
 class Work(IntEnum):
@@ -34,6 +36,12 @@ class Work(IntEnum):
 
     PREDICT = 0
     OTHER = 1
+
+
+def most_in_progress(work: Work) -> int:
+    """Return how many requests of a kind may be in progress."""
+    most: int = settings.CONFIG.server.max_in_progress
+    return most if work is Work.PREDICT else max(1, most // 2)
 
 
 class Seat:
@@ -175,9 +183,9 @@ class Crew:
     def _relieve_held_up(self) -> None:
         while True:
             time.sleep(TICK_S)
-            long_ago = time.perf_counter() - PATIENCE_S
+            now = time.perf_counter()
             for seat in tuple(self._on_turn):
-                if 0.0 < seat.since < long_ago:
+                if seat.since and now - seat.since > (READING_S if seat.is_reading else WORKING_S):
                     self._relieve(seat)
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from mlsite.wsgi import application
 from predictions import engine
 
-SECONDS = 0.1
+SECONDS = 0.3
 __all__ = ["application"]
 
 
