@@ -1,7 +1,7 @@
 """The door of a web process: how many requests it lets in at once, and what it says to the others."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,11 @@ WHOLE = (tuple, list)
 PREDICTS = ("/predict", "/infer", "/invocations")
 ALWAYS_TOO = frozenset(("/ping", "/health", "/version"))
 
+TOO_MUCH = {
+    "in_progress": "{} requests are in progress here, and no more are taken",
+    "slow_senders": "{} clients send their bodies slowly, and no more are waited for",
+}
+
 
 class Gate:
     """Let in as many requests of a kind as `server.max_in_progress`, and answer 503 to the others at once."""
@@ -43,6 +48,9 @@ class Gate:
         sent = _Sent(start_response) if crew.is_crowded else start_response
         try:
             answer = self.application(environ, sent)
+        except OverloadedError as error:
+            crew.leave(seat)
+            return _say(error, environ, start_response)
         except BaseException:
             crew.leave(seat)
             raise
@@ -58,7 +66,7 @@ class Gate:
 
 
 class _Body:
-    """A body that says when its sender is waited for."""
+    """A body that says when its sender is waited for, and is refused if by then too much is in progress."""
 
     __slots__ = ("_input", "_seat")
 
@@ -67,19 +75,21 @@ class _Body:
 
     def read(self, *size: int) -> bytes:
         """Read up to so many bytes."""
-        crew.begin_reading(self._seat)
-        try:
-            return self._input.read(*size)  # type: ignore[no-any-return]  # a stream of bytes
-        finally:
-            crew.end_reading(self._seat)
+        return self._read(self._input.read, *size)
 
     def readline(self, *size: int) -> bytes:
         """Read a line."""
+        return self._read(self._input.readline, *size)
+
+    def _read(self, read: Callable[..., bytes], *size: int) -> bytes:
         crew.begin_reading(self._seat)
         try:
-            return self._input.readline(*size)  # type: ignore[no-any-return]  # a stream of bytes
+            part = read(*size)
         finally:
-            crew.end_reading(self._seat)
+            has_room = crew.end_reading(self._seat)
+        if not has_room:
+            raise _too_much("in_progress", most_in_progress(self._seat.work))
+        return part
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
@@ -152,11 +162,15 @@ def _refused(environ: Environ, work: Work) -> OverloadedError | None:
     if path.startswith(ALWAYS) or path in ALWAYS_TOO:
         return None
     if is_full:
-        return OverloadedError(f"{busy} requests are in progress here, and no more are taken", reason="in_progress")
+        return _too_much("in_progress", busy)
     if environ.get("CONTENT_LENGTH", "0") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
         return None
-    text = f"{slow} clients send their bodies slowly, and no more are waited for"
-    return OverloadedError(text, reason="slow_senders")
+    return _too_much("slow_senders", slow)
+
+
+def _too_much(reason: str, count: int) -> OverloadedError:
+    metrics.overloaded_total.labels(reason).inc()
+    return OverloadedError(TOO_MUCH[reason].format(count), reason=reason)
 
 
 def _say(error: OverloadedError, environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -168,7 +182,6 @@ def _say(error: OverloadedError, environ: Environ, start_response: Any) -> Itera
     answer["Content-Length"] = str(len(answer.content))
     answer["X-Request-ID"] = asked.request_id
     answer["X-Content-Type-Options"] = "nosniff"
-    metrics.overloaded_total.labels(error.fields["reason"]).inc()
     method, route = environ["REQUEST_METHOD"], route_of(asked.path)
     metrics.observe_request(method, route, 503, time.perf_counter() - started)
     start_response("503 Service Unavailable", list(answer.items()))

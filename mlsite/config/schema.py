@@ -36,7 +36,7 @@ class ServerConfig(Section):
     port: int = Field(8000, ge=1, le=65535)
     workers: int = Field(1, ge=1, le=64)
     threads: int = Field(1, ge=1, le=256)
-    max_in_progress: int = Field(64, ge=1, le=1024)
+    max_in_progress: int = Field(128, ge=1, le=1024)
     max_slow_senders: int = Field(256, ge=1, le=2048)
     allowed_hosts: Names = ["localhost", "127.0.0.1", "[::1]"]
     trusted_proxies: Names = []

@@ -19,6 +19,8 @@ TICK_S = 0.02
 READING_S = 0.02
 # Work that takes longer is slow; a busy machine makes quick work look slow, and more threads would make it slower.
 WORKING_S = 0.1
+# How long who sent slowly waits for those who were let in meanwhile.
+ROOM_S = 10.0
 # Where so many are held up by their work at once, the work is slow, and nobody waits to see it of each.
 MANY_SLOW = 4
 # Threads that are there beyond what may be held up, so that refusals and health are always answered.
@@ -144,11 +146,22 @@ class Crew:
         seat.is_reading = True
         self.reading.add(seat)
 
-    def end_reading(self, seat: Seat) -> None:
-        """Have read a body."""
+    def end_reading(self, seat: Seat) -> bool:
+        """Have read a body; tell whether there is room to work on it, for which who sent it slowly waits."""
         seat.is_reading = False
         self.reading.discard(seat)
-        self.working[seat.work].add(seat)
+        working, most = self.working[seat.work], most_in_progress(seat.work)
+        # Counted first and looked at then: of two that come at once, each sees the other.
+        working.add(seat)
+        began = time.perf_counter()
+        is_slow = began - seat.since > READING_S
+        while len(working) > most:
+            working.discard(seat)
+            if not is_slow or time.perf_counter() - began > ROOM_S:
+                return False
+            time.sleep(TICK_S)
+            working.add(seat)
+        return True
 
     def step_aside(self) -> None:
         """Let another listen at once, before work that is known to be slow."""
