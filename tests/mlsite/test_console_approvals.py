@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from features.ground.console import page_of
 from features.ground.roles import ADMIN, APPROVER, PROMOTER, ROLES
 from models_store.actions.change_policy import change_policy
 from models_store.actions.promote import promote
@@ -54,6 +55,18 @@ def test_dialog_shows_what_is_asked_and_the_gates_and_writes_nothing(waiting: Pr
     assert "user:pam asks: a good &lt;week&gt;" in page
     assert "smoke prediction finite" in page
     assert not Approval.objects.filter(request=waiting).exists()
+
+
+def test_pages_say_who_is_waited_for_and_what_for(waiting: PromotionRequest) -> None:
+    apu = client_of("apu", "approver")
+    asked = apu.get(page_of(waiting)).content.decode()
+    assert "one person has to approve it, an approver or admin other than user:pam" in asked
+    assert "expires <time" in asked
+    assert "in 6\xa0days" in asked
+    assert "0 of 1 that the policy asks for" in asked
+    version = apu.get(page_of(waiting.version)).content.decode()
+    assert "Asked to become production: see <a" in version
+    assert f"request {waiting.pk}</a>" in version
 
 
 def test_approval_applies_the_promotion(waiting: PromotionRequest) -> None:

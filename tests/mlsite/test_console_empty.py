@@ -10,6 +10,7 @@ def test_empty_dashboard_names_the_next_command(client: Client, db: None) -> Non
     page = client.get(reverse("admin:index")).content.decode()
     assert "make run" in page
     assert "manage.py demo" in page
+    assert reverse("admin:pipeline_run_upload") in page
 
 
 def test_empty_list_names_the_next_command(client: Client, db: None) -> None:
@@ -17,6 +18,7 @@ def test_empty_list_names_the_next_command(client: Client, db: None) -> None:
     page = client.get("/admin/models_store/modelversion/").content.decode()
     assert "No model versions yet" in page
     assert "manage.py train MODEL --dataset DATASET" in page
+    assert "Open a dataset, then Train a model" in page
 
 
 def test_search_that_finds_nothing_offers_to_show_all(client: Client, db: None) -> None:
