@@ -60,8 +60,8 @@ def share_of(version: int, length: float) -> float:
 class Connection:
     """One kept-alive connection, as clients of HTTP keep it: closed ones are noticed before they are used again."""
 
-    def __init__(self, port: int, token: str) -> None:
-        self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    def __init__(self, port: int, token: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
         self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, http.client.HTTPMessage]:

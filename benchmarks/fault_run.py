@@ -31,17 +31,24 @@ class Run:
         with made.served() as site:
             yield site
 
-    def measure(self, site: Site, fault: Callable[[float], Found], after_s: float = 3.0) -> Found:
-        """Load the site, first as it is and then while `fault` does its work; what that returns is kept."""
+    def measure(
+        self, site: Site, fault: Callable[[float], Found], after_s: float = 3.0, prepare: Callable[[], object] = dict
+    ) -> Found:
+        """Load the site, first as it is and then while `fault` does its work; what that returns is kept.
+
+        What happens while `prepare` makes ready for it is not measured.
+        """
         with site.load(self.options.rate) as load:
             time.sleep(self.options.warm)
             began = time.monotonic()
             time.sleep(self.options.base)
+            base_ended = time.monotonic()
+            prepare()
             broken = time.monotonic()
             told = fault(self.options.seconds)
             time.sleep(after_s)
             ended = time.monotonic()
-        base, during = load.between(began, broken), load.between(broken, ended)
+        base, during = load.between(began, base_ended), load.between(broken, ended)
         late = sorted({int(answer.due - broken) for answer in during if answer.seconds > LATE_S})
         return {"base": figures(base), "fault": figures(during), "late_at_s": late, **told, **_held(site, load)}
 

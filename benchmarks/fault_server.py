@@ -102,10 +102,18 @@ def _shadow(run: Run, kind: str) -> Found:
     with run.site() as site:
         number = int(site.run("-m", "benchmarks.fault_shadow", kind).split()[-1])
 
-        def fault(seconds: float) -> Found:
-            told = site.promote(number, "shadow")
-            time.sleep(seconds)
-            counted = ("shadow_dropped_total", "shadow_errors_total")
-            return {"shadow": told} | {name: int(site.metric(name)) for name in counted}
+        counted = ("shadow_dropped_total", "shadow_errors_total")
 
-        return run.measure(site, fault)
+        def prepare() -> None:
+            said = site.promote(number, "shadow", timeout_s=120)
+            deadline = time.monotonic() + 60
+            while not any(site.metric(name) for name in counted):
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"no shadow is asked: {said}")
+                time.sleep(0.2)
+
+        def fault(seconds: float) -> Found:
+            time.sleep(seconds)
+            return {name: int(site.metric(name)) for name in counted}
+
+        return run.measure(site, fault, prepare=prepare)

@@ -129,9 +129,11 @@ class Site:
             time.sleep(0.1)
         raise SystemExit(f"not ready after {START_S} s\n{(self.var / 'serve.txt').read_text()[-4000:]}")
 
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any, dict[str, str]]:
+    def ask(
+        self, method: str, path: str, body: Any = None, *, timeout_s: float = 10.0
+    ) -> tuple[int, Any, dict[str, str]]:
         """Ask on a new connection; status 0 where there is none."""
-        connection = Connection(self.port, self.token)
+        connection = Connection(self.port, self.token, timeout_s)
         try:
             status, said, headers = connection.ask(method, path, None if body is None else json.dumps(body).encode())
         except OSError as error:
@@ -140,10 +142,12 @@ class Site:
             connection.close()
         return status, said.decode(errors="replace"), {name.lower(): value for name, value in headers.items()}
 
-    def promote(self, number: int, stage: str = "production") -> str:
+    def promote(self, number: int, stage: str = "production", *, timeout_s: float = 10.0) -> str:
         """Promote a version over HTTP and say what came of it."""
         asked = {"target_stage": stage, "reason": "faults"}
-        status, said, _ = self.ask("POST", f"/api/v1/models/flights/versions/{number}/promote", asked)
+        status, said, _ = self.ask(
+            "POST", f"/api/v1/models/flights/versions/{number}/promote", asked, timeout_s=timeout_s
+        )
         return str(json.loads(said).get("state", said)) if status in (200, 201, 202) else f"{status} {said[:200]}"
 
     def metric(self, name: str) -> float:
