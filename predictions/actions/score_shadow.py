@@ -1,5 +1,6 @@
 """Ask the shadow the same question, beside the answer."""
 
+import logging
 import time
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,9 @@ from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
 from predictions.core.log_entry import LogEntry
 from predictions.errors import PredictionsError
+
+logger = logging.getLogger(__name__)
+_told: set[int] = set()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +41,12 @@ def score_shadow(request: ShadowRequest) -> None:
         records = [dict(zip(live.frame, row, strict=True)) for row in rows]
         wanted = [{name: record.get(name) for name in loaded.plan.names} for record in records]
         scored = score_frame(loaded, loaded.plan.from_records(wanted))
-    except PredictionsError:
+    except Exception as error:  # whatever a shadow does is nobody's fault but its own
         metrics.shadow_errors_total.labels(loaded.model).inc()
+        # Once: it may fail as often as it is asked.
+        if not isinstance(error, PredictionsError) and loaded.version_id not in _told:
+            _told.add(loaded.version_id)
+            logger.exception("shadow %s@%s failed", loaded.model, loaded.number)
         return
     log.offer(
         replace(
