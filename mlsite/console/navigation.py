@@ -34,6 +34,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Predictions", "online_prediction", "predictions.prediction"),
             ("Outcomes", "fact_check", "predictions.outcome"),
             ("Batch scores", "table_view", "pipeline.batchscore"),
+            ("Stream consumers", "conveyor_belt", "pipeline.streamconsumer"),
+            ("Stream positions", "place_item", "predictions.streamposition"),
         ),
     ),
     (

@@ -19,9 +19,9 @@ from features.models import Dataset, DatasetVersion, FeatureSnapshot, FeatureVie
 from models_store.actions.promote import promote
 from models_store.actions.verify_audit import checkpoint_audit
 from models_store.models import Approval, Delivery, ModelVersion, OutboxEvent, PromotionRequest, Waiver
-from pipeline.models import Alert, BatchScore, DriftReport, Run
+from pipeline.models import Alert, BatchScore, DriftReport, Run, StreamConsumer
 from predictions.actions.api_keys import new_key
-from predictions.models import Outcome, Prediction
+from predictions.models import Outcome, Prediction, StreamPosition
 from tests.mlsite.console_models import COLUMNS, ESTIMATORS, MODEL, ROWS, START, register
 from tests.mlsite.console_profiles import make_contracts, make_fix, make_profiles
 
@@ -203,6 +203,10 @@ def make_site(page: str = "<h1>Report</h1>") -> dict[int, ModelVersion]:
     BatchScore.objects.create(
         model_version=versions[1], input="october.parquet", output="scores.parquet", rows=28889, seconds=1.4
     )
+    StreamConsumer.objects.create(
+        name="flights-1", model=MODEL, worker="here:1", lag=3, heartbeat_at=timezone.now(), started_at=timezone.now()
+    )
+    StreamPosition.objects.create(prediction_id=uuid.uuid4(), topic="flights", partition=0, offset=1, at=timezone.now())
     Alert.objects.create(
         key="drift:late-arrivals",
         title="late-arrivals has drifted",
