@@ -65,6 +65,10 @@ NOBODY_ASKS = {
     "pipeline.actions.runs_sweep.sweep_runs": "a clock; the runs name who asked",
     "pipeline.actions.schedules.ensure_schedules": "the chores that every installation has, at each start",
     "pipeline.actions.schedules.run_due": "a clock; the runs name their schedule",
+    "pipeline.actions.answer_messages.written": "a part of answering a stream's messages, which names who asked",
+    "pipeline.actions.note_consumer.beat_consumer": "a consumer's own sign of life",
+    "pipeline.actions.note_consumer.begin_consumer": "the same",
+    "pipeline.actions.note_consumer.end_consumer": "the same",
     "predictions.actions.ensure_roles.ensure_roles": "the roles that every installation has, at each migration",
 }
 

@@ -107,7 +107,7 @@ def test_it_is_supervised_where_it_is_enabled(configure: Any, tmp_path: Path, mo
     monkeypatch.setattr(settings, "VAR_DIR", tmp_path)
 
     def roles() -> list[str]:
-        return [spec.role for spec in child_specs(workers=1, host="127.0.0.1", port=8000)]
+        return [spec.role for spec in child_specs(workers=1, host="127.0.0.1", port=8000, listeners=())]
 
     assert roles() == ["web", "worker", "beat"]
     configure({"enabled": True})
