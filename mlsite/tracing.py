@@ -4,9 +4,9 @@ Imported only where that is set: OpenTelemetry is an extra.
 """
 
 import importlib
-import multiprocessing.util
 from collections.abc import Iterable
 from functools import lru_cache
+from multiprocessing.util import Finalize
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +24,7 @@ from predictions.lane import Application, Environ
 
 # Wrapped when a web process starts, and only where tracing is configured: the others pay nothing.
 POINTS = (
+    ("predictions.lane", "predict_plain", "predict.plain"),
     ("predictions.lane", "predict", "predict"),
     ("predictions.views", "predict", "predict"),
     ("predictions.views_v2", "predict", "predict"),
@@ -42,17 +43,19 @@ def start_tracing() -> None:
     trace_with(_tracer())
 
 
-@lru_cache(maxsize=1)
 def _tracer() -> Tracer:
+    return _provider().get_tracer("mlsite", settings.VERSION)
+
+
+@lru_cache(maxsize=1)
+def _provider() -> TracerProvider:
     config = settings.CONFIG.tracing
     resource = Resource.create({"service.name": config.service, "service.version": settings.VERSION})
     provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(config.sample)))
     endpoint = f"{config.endpoint.get_secret_value().rstrip('/')}/v1/traces"
     exporter = OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_TIMEOUT_S)
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=SEND_EVERY_MS))
-    # A web process ends without atexit, but runs this.
-    multiprocessing.util.Finalize(None, provider.shutdown, exitpriority=10)
-    return provider.get_tracer("mlsite", settings.VERSION)
+    return provider
 
 
 class TracedApplication:
@@ -61,6 +64,8 @@ class TracedApplication:
     def __init__(self, application: Application) -> None:
         self._application, self._tracer = application, _tracer()
         self._headers = TraceContextTextMapPropagator()
+        # A forked worker ends without atexit, but runs this: what waits is sent.
+        Finalize(None, _provider().shutdown, exitpriority=5)
         for module, name, span in POINTS:
             holder = importlib.import_module(module)
             setattr(holder, name, traced(span)(getattr(holder, name)))

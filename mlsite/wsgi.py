@@ -24,4 +24,4 @@ application = Gate(served)
 # What is here now stays for good: collecting garbage need not look through it again and again.
 gc.collect()
 gc.freeze()
-gc.set_threshold(10_000, 10, 10)
+gc.set_threshold(2_000, 10, 10)

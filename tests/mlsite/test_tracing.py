@@ -90,10 +90,11 @@ def test_a_served_request_is_a_span_of_its_callers_trace(
     for span in mine:
         if span not in roots:
             below[span.parent_span_id].append(span.name)
-    for root in roots[:2]:
-        predict = next(span for span in mine if span.parent_span_id == root.span_id)
-        assert predict.name == "predict"
-        assert below[predict.span_id] == ["predict.parse", "predict.score"]
+    through_django, by_the_lane = roots[:2]
+    predict = next(span for span in mine if span.parent_span_id == through_django.span_id)
+    assert predict.name == "predict"
+    assert below[predict.span_id] == ["predict.parse", "predict.score"]
+    assert below[by_the_lane.span_id] == ["predict.plain"]
 
 
 @pytest.fixture
