@@ -6,9 +6,9 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from django.conf import settings
 from django.urls import Resolver404, resolve
 
+from features.ground.quick_settings import setting
 from features.ground.request_ids import request_id
 from mlsite.api import refusal
 from predictions import metrics
@@ -156,7 +156,7 @@ def _refused(environ: Environ, work: Work) -> OverloadedError | None:
     """Return why a request is not let in, if it is not."""
     busy, slow = len(crew.working[work]), len(crew.reading)
     is_full = busy >= most_in_progress(work)
-    if not is_full and slow < settings.CONFIG.server.max_slow_senders:
+    if not is_full and slow < setting("CONFIG").server.max_slow_senders:
         return None
     path = environ.get("PATH_INFO", "")
     if path.startswith(ALWAYS) or path in ALWAYS_TOO:

@@ -14,6 +14,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import connections
 
+from features.ground.quick_settings import setting
+
 TICK_S = 0.02
 # A body that is not there by then is sent slowly.
 READING_S = 0.02
@@ -42,7 +44,7 @@ class Work(IntEnum):
 
 def most_in_progress(work: Work) -> int:
     """Return how many requests of a kind may be in progress."""
-    most: int = settings.CONFIG.server.max_in_progress
+    most: int = setting("CONFIG").server.max_in_progress
     return most if work is Work.PREDICT else max(1, most // 2)
 
 

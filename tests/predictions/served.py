@@ -28,6 +28,8 @@ class Served:
 
     def __init__(self, var_dir: Path, *, workers: int = 1, **more: str) -> None:
         self.var_dir, self.port, self.workers = var_dir, free_port(), workers
+        # The path of each answer there was.
+        self.answered: list[str] = []
         metrics = var_dir / "prometheus"
         metrics.mkdir()
         self.environ = {
@@ -67,7 +69,11 @@ class Served:
         try:
             client.request("POST", path, body, {"Content-Type": "application/json"})
             answer = client.getresponse()
-            return json.loads(answer.read()) if answer.status == 200 else None
+            if answer.status != 200:
+                return None
+            found: dict[str, Any] = json.loads(answer.read())
+            self.answered.append(path)
+            return found
         except (OSError, HTTPException):
             return None
         finally:
