@@ -11,6 +11,7 @@ import pytest
 from psycopg.types.json import Json
 
 from mlsite.config.schema import ROOT
+from tests.postgresql import passes_on_postgresql
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent
@@ -35,17 +36,7 @@ def database(server: str) -> Iterator[str]:
 
 
 def test_the_log_keeps_its_days_on_postgresql(server: str) -> None:
-    name = f"log_{os.getpid()}"
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    environ["TEST_DATABASE_URL"] = f"{server.rpartition('/')[0]}/{name}"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(SUITE)]
-    try:
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "test_{name}" WITH (FORCE)')
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert " passed" in done.stdout
+    passes_on_postgresql(server, "log", SUITE)
 
 
 PREDICTION = """
