@@ -3,6 +3,7 @@
 import math
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +16,7 @@ from prometheus_client.registry import Collector
 MOST = 20_000
 
 
-class Noted:
+class Noted(ABC):
     """Values that wait to be counted."""
 
     def __init__(self) -> None:
@@ -36,8 +37,9 @@ class Noted:
             if values:
                 self._count(values)
 
+    @abstractmethod
     def _count(self, values: list[float]) -> None:
-        raise NotImplementedError
+        """Move a metric by what waited."""
 
     def forget(self) -> None:
         """Drop what a parent process has left and counts itself."""
