@@ -14,11 +14,11 @@ from rest_framework.response import Response
 from features.ground.roles import READERS
 from predictions import engine, serializers
 from predictions.actions.predict import PredictRequest, predict
-from predictions.adapters.catalog import counted, described, listed
+from predictions.adapters.catalog import counted, described, listed, not_loaded_by_clients
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.v2 import parse_infer
 from predictions.core.v2_answer import EXTENSIONS, SERVER, describe_config, infer_answer
-from predictions.errors import InvalidRequestError, ModelNotReadyError, NotLoadedByClientsError
+from predictions.errors import InvalidRequestError, ModelNotReadyError
 from predictions.parsers import AnyBodyParser, JsonAlways, body_of, compressed
 from predictions.tokens import caller_of
 from predictions.views import LimitedView
@@ -171,11 +171,7 @@ class ModelControlView(V2View):
     @extend_schema(tags=["open inference protocol"], request=None, responses={422: serializers.V2ErrorSerializer})
     def post(self, request: Request, name: str) -> Response:
         """Say why not: which version serves is decided by promotion, with its gates and its audit entry."""
-        engine.serving(name)
-        raise NotLoadedByClientsError(
-            f"promotion decides which version of {name} is loaded, a client never: "
-            f"POST /api/v1/models/{name}/versions/N/promote, or /api/v1/models/{name}/rollback"
-        )
+        raise not_loaded_by_clients(engine.serving(name).model)
 
 
 class StatisticsView(V2View):

@@ -7,6 +7,7 @@ from predictions import metrics
 from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.serving import ModelStatus
 from predictions.core.v2_answer import describe_tensors
+from predictions.errors import NotLoadedByClientsError
 
 PLATFORMS = {"onnx": "onnxruntime_onnx", "sklearn": "sklearn_joblib"}
 
@@ -29,6 +30,14 @@ def listed(status: ModelStatus) -> dict[str, str]:
         return {"name": status.name, "version": str(status.version), "state": "READY", "reason": ""}
     reason = status.error or "no version is in production"
     return {"name": status.name, "state": "UNAVAILABLE", "reason": reason}
+
+
+def not_loaded_by_clients(model: str) -> NotLoadedByClientsError:
+    """Return the refusal to load or unload a model: promotion decides that, with its gates and its audit entry."""
+    return NotLoadedByClientsError(
+        f"promotion decides which version of {model} is loaded, a client never: "
+        f"POST /api/v1/models/{model}/versions/N/promote, or /api/v1/models/{model}/rollback"
+    )
 
 
 def counted() -> list[dict[str, Any]]:

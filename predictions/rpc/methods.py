@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 
@@ -11,9 +11,9 @@ from features.ground.errors import bounded
 from features.ground.roles import READERS
 from predictions import engine
 from predictions.actions.predict import PredictRequest, predict
-from predictions.adapters.catalog import counted, described, listed
+from predictions.adapters.catalog import counted, described, listed, not_loaded_by_clients
 from predictions.adapters.loading import LoadedVersion
-from predictions.core.v2_answer import EXTENSIONS, SERVER
+from predictions.core.v2_answer import EXTENSIONS, SERVER, describe_config
 from predictions.errors import InvalidRequestError, ModelNotReadyError
 from predictions.rpc import inference_pb2 as pb
 from predictions.rpc.messages import infer_request_of, infer_response
@@ -32,10 +32,14 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Method:
-    """A method: how it answers, whose limit counts it, and who may call it; anybody, uncounted, without a scope."""
+    """A method: how it answers, whose limit counts it, and who may call it; anybody, uncounted, without a scope.
+
+    A probe is answered also while the server stops, which does not wait for it.
+    """
 
     answer: Callable[[Any, Caller], Any]
     scope: str = ""
+    probe: bool = False
 
     def roles(self) -> Sequence[str]:
         """Return who may call it."""
@@ -82,6 +86,11 @@ def model_metadata(message: pb.ModelMetadataRequest, caller: Caller) -> pb.Model
     return pb.ModelMetadataResponse(**described(_loaded(message.name, message.version)))
 
 
+def model_config(message: pb.ModelConfigRequest, caller: Caller) -> pb.ModelConfigResponse:
+    """Return a model's inputs and outputs in the words of Triton."""
+    return pb.ModelConfigResponse(config=describe_config(described(_loaded(message.name, message.version))))
+
+
 def model_infer(message: pb.ModelInferRequest, caller: Caller) -> pb.ModelInferResponse:
     """Predict; the answer's cells come in the form the request's came in."""
     asked = infer_request_of(message)
@@ -100,9 +109,9 @@ def model_infer(message: pb.ModelInferRequest, caller: Caller) -> pb.ModelInferR
 
 def model_statistics(message: pb.ModelStatisticsRequest, caller: Caller) -> pb.ModelStatisticsResponse:
     """Return requests, their time and their rows, of one model or of all."""
-    found = counted()
+    found, number = counted(), _number(message.version)
     if message.name:
-        loaded, number = _loaded(message.name, message.version), _number(message.version)
+        loaded = _loaded(message.name, message.version)
         found = [s for s in found if s["name"] == loaded.model and number in (None, int(s["version"]))]
     return pb.ModelStatisticsResponse(model_stats=found)
 
@@ -113,13 +122,23 @@ def repository_index(message: pb.RepositoryIndexRequest, caller: Caller) -> pb.R
     return pb.RepositoryIndexResponse(models=models)
 
 
+def refuse_control(
+    message: pb.RepositoryModelLoadRequest | pb.RepositoryModelUnloadRequest, caller: Caller
+) -> NoReturn:
+    """Say why no client loads or unloads a model."""
+    raise not_loaded_by_clients(engine.serving(message.model_name or None).model)
+
+
 METHODS = {
     "ServerLive": Method(answer=server_live),
     "ServerReady": Method(answer=server_ready),
     "ServerMetadata": Method(answer=server_metadata),
     "ModelReady": Method(answer=model_ready, scope="read"),
     "ModelMetadata": Method(answer=model_metadata, scope="read"),
+    "ModelConfig": Method(answer=model_config, scope="read"),
     "ModelInfer": Method(answer=model_infer, scope="predict"),
     "ModelStatistics": Method(answer=model_statistics, scope="read"),
     "RepositoryIndex": Method(answer=repository_index, scope="read"),
+    "RepositoryModelLoad": Method(answer=refuse_control, scope="read"),
+    "RepositoryModelUnload": Method(answer=refuse_control, scope="read"),
 }
