@@ -9,7 +9,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
 COPY requirements.txt /tmp/requirements.txt
 COPY requirements-grpc.txt /tmp/requirements-grpc.txt
-# `docker build --build-arg GRPC=yes` adds the extra; GRPC__ENABLED=true turns it on.
+# `docker build --build-arg GRPC=yes` adds the extra; GRPC__ENABLED=true turns it on, at port 8001.
 ARG GRPC=""
 # Every package is named with its hash; none is built from source.
 RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements.txt \
@@ -39,6 +39,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     OMP_NUM_THREADS=1
 USER 10001:10001
 VOLUME ["/var/lib/mlsite"]
-EXPOSE 8000
+EXPOSE 8000 8001
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "mlsite.probe"]
 CMD ["python", "manage.py", "serve", "--migrate"]

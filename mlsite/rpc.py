@@ -10,6 +10,7 @@ from django.conf import settings
 
 from features.ground.errors import UnavailableError
 
+PACKAGES = ("grpc", "grpc_health")
 # HTTP/2's greeting, with empty settings after it; a server answers with its own settings.
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 FRAME_HEAD, SETTINGS_FRAME = 9, 4
@@ -30,9 +31,10 @@ def require_grpc() -> None:
     GrpcMissingError
         If its packages are not installed.
     """
-    if importlib.util.find_spec("grpc") is None:
+    if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
         raise GrpcMissingError(
-            "gRPC is an extra, and it is not installed (grpc is missing): pip install -r requirements-grpc.txt"
+            f"gRPC is an extra, and it is not installed (missing: {', '.join(missing)}): "
+            "pip install -r requirements-grpc.txt"
         )
 
 

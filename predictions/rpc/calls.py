@@ -4,14 +4,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import grpc
 import structlog
 from django.conf import settings
 from django.db import close_old_connections
+from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
 from rest_framework import exceptions
 
 from features.ground.request_ids import request_id, trace_of
@@ -20,6 +22,7 @@ from predictions.adapters.limits import hit
 from predictions.adapters.slow import note_slow
 from predictions.core.dialects import Fault
 from predictions.errors import InvalidRequestError
+from predictions.rpc import health
 from predictions.rpc import inference_pb2 as pb
 from predictions.rpc.methods import METHODS, Caller, Method
 
@@ -52,6 +55,7 @@ class Calls:
         self._lock = threading.Lock()
         self._open, self._last = 0, 0.0
         self.stopping = False
+        self._health = health.Health(lambda: self.stopping)
 
     def quiet(self, seconds: float) -> bool:
         """Tell whether no call is being answered, and none was for so long."""
@@ -68,15 +72,30 @@ class Calls:
             with self._lock:
                 self._open, self._last = self._open - 1, time.monotonic()
 
-    def handler(self) -> grpc.GenericRpcHandler:
-        """Return what a server is given."""
-        found = {name: grpc.unary_unary_rpc_method_handler(self._answerer(name)) for name in METHODS}
-        return grpc.method_handlers_generic_handler(SERVICE.full_name, found)
+    def handlers(self) -> list[grpc.GenericRpcHandler]:
+        """Return what a server is given: each service with its methods."""
+        found = {
+            name: grpc.unary_unary_rpc_method_handler(self._answerer(SERVICE, name, method))
+            for name, method in METHODS.items()
+        }
+        return [
+            grpc.method_handlers_generic_handler(SERVICE.full_name, found),
+            grpc.method_handlers_generic_handler(health.SERVICE.full_name, self._health_handlers()),
+        ]
 
-    def _answerer(self, name: str) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-        method, route = METHODS[name], f"{SERVICE.full_name}/{name}"
-        # Bytes come in, not messages: what can't be read is then the caller's fault, and not the server's.
-        read = getattr(pb, SERVICE.methods_by_name[name].input_type.name).FromString
+    def _health_handlers(self) -> dict[str, grpc.RpcMethodHandler]:
+        check = self._answerer(health.SERVICE, "Check", Method(answer=self._health.check, probe=True))
+        begun = self._answerer(health.SERVICE, "Watch", Method(answer=self._health.begin, probe=True))
+        watch = self._health.follower(begun, lambda context: context.abort(CODES[STOPPING.status], STOPPING.detail))
+        return {
+            "Check": grpc.unary_unary_rpc_method_handler(health.Aside(check, threads=1)),
+            # One thread more than may watch: it refuses.
+            "Watch": grpc.unary_stream_rpc_method_handler(health.Aside(watch, threads=health.WATCHES + 1)),
+        }
+
+    def _answerer(self, service: ServiceDescriptor, name: str, method: Method) -> health.Answer:
+        route, counted = f"{service.full_name}/{name}", nullcontext if method.probe else self._counted
+        read = _reader(service.methods_by_name[name].input_type)
 
         def answer(body: bytes, context: grpc.ServicerContext) -> bytes:
             started = time.perf_counter()
@@ -84,7 +103,7 @@ class Calls:
             asked_by = request_id(given.get("x-request-id", ""))
             trailing = {"x-request-id": asked_by}
             trace = trace_of(given.get("traceparent", ""))
-            with self._counted(), structlog.contextvars.bound_contextvars(request_id=asked_by, **trace):
+            with counted(), structlog.contextvars.bound_contextvars(request_id=asked_by, **trace):
                 fault, reply = self._answered(method, lambda: read(body), context, given, trailing)
                 seconds = time.perf_counter() - started
                 metrics.observe_request("POST", route, fault.status if fault else 200, seconds)
@@ -106,7 +125,7 @@ class Calls:
         given: dict[str, str],
         trailing: dict[str, str],
     ) -> tuple[Fault | None, bytes]:
-        if self.stopping:
+        if self.stopping and not method.probe:
             return STOPPING, b""
         left = context.time_remaining()
         if not context.is_active() or (left is not None and left <= 0):
@@ -117,7 +136,7 @@ class Calls:
             if method.scope:
                 principal = _let_in(method, given.get("authorization", ""), trailing)
                 caller = Caller(request_id=caller.request_id, principal=principal)
-            return None, method.answer(_message(read), caller).SerializeToString()
+            return None, method.answer(read(), caller).SerializeToString()
         except Exception as error:  # a call's fault must reach its caller, and never end the server
             fault = self._fault_of(error)
             if fault is None:
@@ -144,8 +163,14 @@ def _let_in(method: Method, authorization: str, trailing: dict[str, str]) -> tok
     return principal
 
 
-def _message(read: Callable[[], Any]) -> Any:
-    try:
-        return read()
-    except DecodeError:
-        raise InvalidRequestError("the message can't be read; inference.proto tells its form") from None
+def _reader(message: Descriptor) -> Callable[[bytes], Any]:
+    # Bytes come in, not messages: what can't be read is then the caller's fault, and not the server's.
+    kind, form = GetMessageClass(message), message.file.name.rpartition("/")[2]
+
+    def read(body: bytes) -> Any:
+        try:
+            return kind.FromString(body)
+        except DecodeError:
+            raise InvalidRequestError(f"the message can't be read; {form} tells its form") from None
+
+    return read

@@ -15,6 +15,7 @@ from django.conf import settings
 from predictions import engine
 from predictions.actions.log_predictions import log
 from predictions.rpc.calls import Calls, FaultOf
+from predictions.rpc.health import WATCHES
 
 logger = logging.getLogger(__name__)
 # Calls that may wait for a thread; more are refused at once, with RESOURCE_EXHAUSTED.
@@ -35,12 +36,15 @@ def make_server(calls: Calls, host: str, port: int) -> tuple[grpc.Server, int]:
     config = settings.CONFIG
     server = grpc.server(
         ThreadPoolExecutor(config.grpc.threads, thread_name_prefix="rpc"),
-        handlers=[calls.handler()],
-        maximum_concurrent_rpcs=config.grpc.threads + WAITING,
+        handlers=calls.handlers(),
+        maximum_concurrent_rpcs=config.grpc.threads + WAITING + WATCHES,
         options=[
             ("grpc.max_receive_message_length", config.security.max_request_size),
             # A second server on the port would take part of the calls unseen.
             ("grpc.so_reuseport", 0),
+            # A caller whose machine is gone says no farewell, and would keep its watch.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
         ],
     )
     where = f"[{host.strip('[]')}]:{port}" if ":" in host else f"{host}:{port}"

@@ -8,7 +8,7 @@ import json
 import sys
 
 import numpy as np
-from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput, service_pb2
+from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput, model_config_pb2, service_pb2
 from tritonclient.utils import InferenceServerException
 
 
@@ -64,13 +64,29 @@ def main():
                 "model_ready": client.is_model_ready("tiny", headers=headers),
                 "server": client.get_server_metadata(as_json=True),
                 "model": client.get_model_metadata("tiny", headers=headers, as_json=True),
+                "config": client.get_model_config("tiny", headers=headers, as_json=True),
+                "config_1": client.get_model_config("tiny", "1", headers=headers, as_json=True),
                 "index": client.get_model_repository_index(headers=headers, as_json=True),
                 "stats": client.get_inference_statistics("tiny", headers=headers, as_json=True),
                 "no_token": refusal(lambda: client.infer("tiny", inputs(rows))),
                 "no_model": refusal(lambda: client.infer("nope", inputs(rows), headers=headers)),
                 "no_column": refusal(lambda: client.infer("tiny", inputs(rows)[:2], headers=headers)),
-                "no_method": refusal(lambda: client.load_model("tiny", headers=headers)),
-                "protocol": base64.b64encode(service_pb2.DESCRIPTOR.serialized_pb).decode(),
+                "refused": {
+                    "load": refusal(lambda: client.load_model("tiny", headers=headers)),
+                    "unload": refusal(lambda: client.unload_model("tiny", headers=headers)),
+                    "load nope": refusal(lambda: client.load_model("nope", headers=headers)),
+                    "load without a token": refusal(lambda: client.load_model("tiny")),
+                    "config nope": refusal(lambda: client.get_model_config("nope", headers=headers)),
+                    "config 9": refusal(lambda: client.get_model_config("tiny", "9", headers=headers)),
+                    "config newest": refusal(lambda: client.get_model_config("tiny", "newest", headers=headers)),
+                    "config without a token": refusal(lambda: client.get_model_config("tiny")),
+                    "stats nope": refusal(lambda: client.get_inference_statistics("nope", headers=headers)),
+                },
+                "no_method": refusal(lambda: client.get_trace_settings("tiny", headers=headers)),
+                "protocol": [
+                    base64.b64encode(module.DESCRIPTOR.serialized_pb).decode()
+                    for module in (service_pb2, model_config_pb2)
+                ],
             }
         )
     )

@@ -27,7 +27,8 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(600)]
 
 def test_the_clients_and_the_pages_example(site: Site, server: Server, grpc_server: Process, grpc_address: str) -> None:
     wanted, rest = ours(server, site), (grpc_address, site.tokens["user"], json.dumps(ROWS))
-    check_triton(run("call_triton_grpc.py", *rest), wanted)
+    check_triton(found := run("call_triton_grpc.py", *rest), wanted)
+    check_model_calls(found, server, site)
     kserve = run("call_kserve_grpc.py", *rest)
     assert kserve["answers"] == {"typed": wanted, "raw": wanted}
     assert [kserve[name] for name in ("live", "ready", "model_ready")] == [True, True, True]
@@ -53,14 +54,55 @@ def check_triton(found: Any, wanted: Any) -> None:
     no_column = "the inputs lack width; the model takes length, width, colour"
     assert found["no_column"] == ["StatusCode.INVALID_ARGUMENT", no_column]
     assert found["no_method"][0] == "StatusCode.UNIMPLEMENTED"
-    assert differences(FileDescriptorProto.FromString(base64.b64decode(found["protocol"]))) == []
+    assert differences(*(FileDescriptorProto.FromString(base64.b64decode(part)) for part in found["protocol"])) == []
 
 
-def differences(theirs: FileDescriptorProto) -> list[str]:
+def check_model_calls(found: Any, server: Server, site: Site) -> None:
+    """Hold configurations to those of HTTP, and every refusal to its status and text."""
+    headers = {"Authorization": f"Bearer {site.tokens['user']}"}
+    with httpx.Client(base_url=server.base, headers=headers) as client:
+        config = client.get("/v2/models/tiny/config").json()
+        control = client.post("/v2/repository/models/tiny/load").json()["error"]
+    for tensor in (*config["input"], *config["output"]):
+        # JSON made of a message has whole numbers of 64 bits as texts, and leaves zeros out.
+        tensor["dims"] = [str(size) for size in tensor["dims"]]
+    assert config.pop("max_batch_size") == 0
+    assert found["config"] == found["config_1"] == {"config": config}
+    assert control.startswith("promotion decides which version of tiny is loaded, a client never")
+    assert found["refused"] == {
+        "load": ["StatusCode.FAILED_PRECONDITION", control],
+        "unload": ["StatusCode.FAILED_PRECONDITION", control],
+        "load nope": ["StatusCode.NOT_FOUND", "no model is named nope"],
+        "load without a token": ["StatusCode.UNAUTHENTICATED", "Authorization token required"],
+        "config nope": ["StatusCode.NOT_FOUND", "no model is named nope"],
+        "config 9": ["StatusCode.NOT_FOUND", "tiny has no version 9"],
+        "config newest": [
+            "StatusCode.INVALID_ARGUMENT",
+            "the version must be a whole number, or empty; got newest",
+        ],
+        "config without a token": ["StatusCode.UNAUTHENTICATED", "Authorization token required"],
+        "stats nope": ["StatusCode.NOT_FOUND", "no model is named nope"],
+    }
+
+
+def test_the_standard_clients_of_health(site: Site, grpc_server: Process, grpc_address: str) -> None:
+    found = run("call_health.py", grpc_address, site.tokens["user"])
+    serving = dict.fromkeys(("", "inference.GRPCInferenceService", "tiny", "kept", "size"), "SERVING")
+    assert found["checked"] == {**serving, "nope": "NOT_FOUND: no model is named nope"}
+    assert found["watched"] == {**serving, "nope": "SERVICE_UNKNOWN"}
+    # A channel that watches for itself sends to servers that serve, and to no other.
+    assert found["channels"] == {"tiny": "OK", "nope": "UNAVAILABLE"}
+
+
+def differences(theirs: FileDescriptorProto, configurations: FileDescriptorProto) -> list[str]:
     """Return what our form of the protocol says otherwise than the client's."""
     own = FileDescriptorProto.FromString(pb.DESCRIPTOR.serialized_pb)
-    known = fields(theirs.message_type)
+    known = fields(theirs.message_type) | fields(configurations.message_type)
     methods = [(m.name, m.input_type, m.output_type) for m in theirs.service[0].method]
+    datatypes = [
+        [(v.name, v.number) for v in kind.value] for kind in configurations.enum_type if kind.name == "DataType"
+    ]
+    assert datatypes == [[(v.name, v.number) for v in own.enum_type[0].value]]
     found = [name for name, shape in fields(own.message_type).items() if known.get(name) != shape]
     assert (own.package, own.service[0].name) == (theirs.package, theirs.service[0].name)
     return found + [m.name for m in own.service[0].method if (m.name, m.input_type, m.output_type) not in methods]

@@ -43,6 +43,19 @@ def test_compose_file_follows_the_compose_schema(compose):
     jsonschema.validate(compose, schema("compose-spec"))
 
 
+def test_compose_with_grpc_builds_one_image_and_publishes_its_port(compose):
+    more = yaml.safe_load((ROOT / "docker-compose.grpc.yml").read_text())
+    jsonschema.validate(more, schema("compose-spec"))
+    services = more["services"]
+    ours = {name for name, one in compose["services"].items() if "build" in one}
+    assert services.keys() == ours
+    assert {json.dumps(one["build"]) for one in services.values()} == {'{"context": ".", "args": {"GRPC": "yes"}}'}
+    assert services["web"]["environment"].keys() <= {name for key in IS_SECRET for name in environment_names(key)}
+    inside = services["web"]["environment"]["GRPC__PORT"]
+    assert services["web"]["ports"] == [f"127.0.0.1:${{GRPC__PORT:-8001}}:{inside}"]
+    assert f" {inside}\n" in re.search(r"^EXPOSE.*\n", (ROOT / "Dockerfile").read_text(), re.M).group()
+
+
 def test_compose_starts_every_part(compose):
     assert compose["services"].keys() == {"migrate", "web", "worker", "beat", "database", "redis"}
 

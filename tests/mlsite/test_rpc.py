@@ -91,10 +91,11 @@ def test_another_server_on_its_port_is_told_from_it(configure: Any) -> None:
     assert (found.ok, found.detail) == (False, f"whoever listens on port {port} does not speak gRPC")
 
 
-def test_without_the_extra_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("package", ["grpc", "grpc_health"])
+def test_without_the_extra_one_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     require_grpc()
-    monkeypatch.setitem(sys.modules, "grpc", None)
-    with pytest.raises(GrpcMissingError, match=r"pip install -r requirements-grpc\.txt"):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(GrpcMissingError, match=rf"missing: {package}\): pip install -r requirements-grpc\.txt"):
         rpc_server()
 
 

@@ -35,10 +35,11 @@ class Line:
         self.channel, self.port = channel, port
 
     def raw(self, method: str, body: bytes, token: str = "", **options: Any) -> Told:
-        """Send bytes to a method and return what came back, an answer still as bytes."""
+        """Send bytes to a method, or a path, and return what came back, an answer still as bytes."""
         metadata = [("authorization", f"Bearer {token}")] if token else []
         metadata += options.pop("metadata", [])
-        call = self.channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
+        path = method if method.startswith("/") else f"/inference.GRPCInferenceService/{method}"
+        call = self.channel.unary_unary(path)
         try:
             answer, done = call.with_call(body, metadata=metadata, timeout=20, **options)
         except grpc.RpcError as error:
@@ -58,9 +59,9 @@ class Line:
 
 
 @contextmanager
-def line(connect: Callable[[str], grpc.Channel] = grpc.insecure_channel) -> Iterator[Line]:
+def line(connect: Callable[[str], grpc.Channel] = grpc.insecure_channel, calls: Calls | None = None) -> Iterator[Line]:
     """Serve on a free port until the block ends."""
-    server, port = make_server(Calls(fault_of), "127.0.0.1", 0)
+    server, port = make_server(calls or Calls(fault_of), "127.0.0.1", 0)
     server.start()
     try:
         with connect(f"127.0.0.1:{port}") as channel:

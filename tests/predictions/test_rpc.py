@@ -14,8 +14,9 @@ from mlsite.api import fault_of
 from predictions import engine
 from predictions.models import Prediction
 from predictions.rpc import inference_pb2 as pb
-from predictions.rpc.calls import Calls
+from predictions.rpc.calls import SERVICE, Calls
 from predictions.rpc.messages import CONTENTS, infer_request_of
+from predictions.rpc.methods import METHODS
 from tests.predictions.dialects import ROWS, fetch, send
 from tests.predictions.rpc import Line, asked, line, raw_asked, typed
 from tests.predictions.rpc_wrong import wrong
@@ -180,7 +181,8 @@ def test_who_may_not_is_refused(wire: Line, token: Token, configure: Any) -> Non
     assert [one.metadata.get("x-ratelimit-remaining") for one in told] == [None, None, None, "1", "0", "0"]
     assert int(told[-1].metadata["retry-after"]) > 0
     assert wire.ask("ModelMetadata", pb.ModelMetadataRequest(name="tiny"), reader).code is Code.OK
-    closed = ["ModelReady", "ModelMetadata", "ModelInfer", "ModelStatistics", "RepositoryIndex"]
+    closed = sorted(METHODS.keys() - {"ServerLive", "ServerReady", "ServerMetadata"})
+    assert len(closed) == 8
     assert [wire.ask(method).code for method in closed] == [Code.UNAUTHENTICATED] * len(closed)
 
 
@@ -227,7 +229,7 @@ class Call:
 
 def handed(calls: Calls, call: Call, method: str = "ModelInfer") -> Call:
     """Hand a call over as the library does."""
-    calls._answerer(method)(asked().SerializeToString(), call)  # type: ignore[arg-type]
+    calls._answerer(SERVICE, method, METHODS[method])(asked().SerializeToString(), call)  # type: ignore[arg-type]
     return call
 
 
