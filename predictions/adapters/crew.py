@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connections
 
 from features.ground.quick_settings import setting
+from predictions.adapters.pace import Pace
 
 TICK_S = 0.02
 # A body that is not there by then is sent slowly.
@@ -219,13 +220,16 @@ class Crew:
             self._resting.pop().turn.release()
 
     def _relieve_held_up(self) -> None:
+        pace = Pace()
         while True:
             time.sleep(TICK_S)
-            now = time.perf_counter()
+            now, busy = time.perf_counter(), False
             for seat in tuple(self.seats - self._relieved):
                 since = seat.since
+                busy = busy or bool(since)
                 if since and now - since > (READING_S if seat.is_reading else WORKING_S):
                     self._relieve(seat)
+            pace.note(busy=busy)
 
 
 crew = Crew()
