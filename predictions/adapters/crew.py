@@ -18,6 +18,8 @@ from features.ground.quick_settings import setting
 from predictions.adapters.pace import Pace
 
 TICK_S = 0.02
+# After so many ticks it is looked whether requests queue.
+PACE_TICKS = 5
 # A body that is not there by then is sent slowly.
 READING_S = 0.02
 # Work that takes longer is slow; a busy machine makes quick work look slow, and more threads would make it slower.
@@ -55,10 +57,11 @@ def most_in_progress(work: Work) -> int:
 class Seat:
     """One thread of the crew; `since` is when its request began, 0.0 between two."""
 
-    __slots__ = ("is_reading", "since", "turn", "work")
+    __slots__ = ("is_reading", "since", "thread", "turn", "work")
 
     def __init__(self) -> None:
         self.since = 0.0
+        self.thread = threading.get_native_id()
         self.work = OTHER
         # Waits for a body: it is not counted as in progress then, for the sender decides how long that takes.
         self.is_reading = False
@@ -220,16 +223,16 @@ class Crew:
             self._resting.pop().turn.release()
 
     def _relieve_held_up(self) -> None:
-        pace = Pace()
+        pace, ticks = Pace(), 0
         while True:
             time.sleep(TICK_S)
-            now, busy = time.perf_counter(), False
+            now, ticks = time.perf_counter(), ticks + 1
             for seat in tuple(self.seats - self._relieved):
                 since = seat.since
-                busy = busy or bool(since)
                 if since and now - since > (READING_S if seat.is_reading else WORKING_S):
                     self._relieve(seat)
-            pace.note(busy=busy)
+            if ticks % PACE_TICKS == 0:
+                pace.look(seat.thread for seat in self.on_turn)
 
 
 crew = Crew()

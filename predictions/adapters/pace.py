@@ -7,39 +7,54 @@ waits or its time is up, and does all there is to do at once. Where nothing queu
 
 import contextlib
 import os
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 TASKS = Path("/proc/self/task")
 NETWORK = "tokio-rt"
-# Of so many looks, this many have to find the answering threads at work, or no more than that.
-LOOKS, BUSY, IDLE = 16, 12, 8
+# A thread that works or waits for a processor for this share of the time has no pause: requests queue. Down to the
+# other share they are taken to go on so.
+BUSY, IDLE = 0.85, 0.7
+NANOSECONDS = 1e9
 
 
 class Pace:
-    """What was seen of the answering threads lately, and whether the network waits for its turn."""
+    """How busy the answering threads were when last looked at, and whether the network waits for its turn."""
 
     def __init__(self) -> None:
-        self._seen = 0
+        self._spent: dict[int, int] = {}
+        self._at = time.perf_counter()
         self.waits = False
 
-    def note(self, *, busy: bool) -> None:
-        """Take in whether an answering thread is at work just now."""
-        self._seen = (self._seen << 1 | busy) & ((1 << LOOKS) - 1)
-        found = self._seen.bit_count()
-        if found >= BUSY and not self.waits:
+    def look(self, threads: Iterable[int]) -> None:
+        """Look at the answering threads, by their native ids."""
+        now, spent = time.perf_counter(), {thread: _spent_ns(thread) for thread in threads}
+        known = self._spent.keys() & spent.keys()
+        shares = [(spent[thread] - self._spent[thread]) / (now - self._at) / NANOSECONDS for thread in known]
+        self._spent, self._at = spent, now
+        busy = max(shares, default=0.0)
+        if busy >= BUSY and not self.waits:
             self._let_wait(True)
-        elif found <= IDLE and self.waits:
+        elif busy < IDLE and self.waits:
             self._let_wait(False)
 
     def _let_wait(self, waits: bool) -> None:
         self.waits = waits
-        if not hasattr(os, "SCHED_BATCH") or not TASKS.is_dir():
-            return
         policy = os.SCHED_BATCH if waits else os.SCHED_OTHER
         for thread in network_threads():
-            # It may have ended, or an administrator may have given it another policy.
+            # It may have ended, or an administrator may have given it a policy that is not ours to change.
             with contextlib.suppress(OSError):
                 os.sched_setscheduler(thread, policy, os.sched_param(0))
+
+
+def _spent_ns(thread: int) -> int:
+    """Return how long a thread has run or waited for a processor; 0 where the system does not tell."""
+    try:
+        ran, waited, _ = (TASKS / str(thread) / "schedstat").read_text().split()
+    except OSError:
+        return 0
+    return int(ran) + int(waited)
 
 
 def network_threads() -> list[int]:
