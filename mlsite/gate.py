@@ -12,14 +12,12 @@ from features.ground.quick_settings import setting
 from features.ground.request_ids import request_id
 from mlsite.api import refusal
 from predictions import metrics
-from predictions.adapters.crew import Seat, Work, crew, most_in_progress
+from predictions.adapters.crew import OTHER, PREDICT, Seat, Work, crew, most_in_progress
 from predictions.errors import OverloadedError
 from predictions.lane import Application, Environ
 
 # Asked by those who decide whether this process is well: they are always let in.
 ALWAYS = ("/api/v1/health", "/api/v1/metrics", "/v2/health/")
-# What is answered at once, as a whole.
-WHOLE = (tuple, list)
 PREDICTS = ("/predict", "/infer", "/invocations")
 ALWAYS_TOO = frozenset(("/ping", "/health", "/version"))
 
@@ -38,11 +36,11 @@ class Gate:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
-        work = _work(environ.get("PATH_INFO", ""))
-        if (refused := _refused(environ, work)) is not None:
-            return _say(refused, environ, start_response)
-        seat = crew.seat()
+        seat, work = crew.seat(), PREDICT if environ.get("PATH_INFO", "").endswith(PREDICTS) else OTHER
         crew.enter(seat, work)
+        if crew.is_near_bounds and (refused := _refused(environ, work)) is not None:
+            crew.leave(seat)
+            return _say(refused, environ, start_response)
         environ["wsgi.input"] = _Body(environ["wsgi.input"], seat)
         # Who may rest later must know how the answer ends.
         sent = _Sent(start_response) if crew.is_crowded else start_response
@@ -54,15 +52,16 @@ class Gate:
         except BaseException:
             crew.leave(seat)
             raise
-        if type(answer) not in WHOLE and not _is_whole(answer):
-            return _Answer(answer, seat, may_rest=_may_rest(environ, sent))
-        # Whole: its request ends before the client can have it, and ask again.
-        parts = [*answer]
-        if close := getattr(answer, "close", None):
-            close()
+        if type(answer) is not tuple:
+            if type(answer) is not list and not _is_whole(answer):
+                return _Answer(answer, seat, may_rest=_may_rest(environ, sent))
+            # Whole: its request ends before the client can have it, and ask again.
+            answer, close = tuple(answer), getattr(answer, "close", None)
+            if close:
+                close()
         if crew.leave(seat) and _may_rest(environ, sent):
-            return _Answer(parts, seat, may_rest=True)
-        return parts
+            return _Answer(answer, seat, may_rest=True)
+        return answer
 
 
 class _Body:
@@ -82,13 +81,14 @@ class _Body:
         return self._read(self._input.readline, *size)
 
     def _read(self, read: Callable[..., bytes], *size: int) -> bytes:
-        crew.begin_reading(self._seat)
+        seat = self._seat
+        seat.is_reading = True
         try:
             part = read(*size)
         finally:
-            has_room = crew.end_reading(self._seat)
+            has_room = crew.end_reading(seat)
         if not has_room:
-            raise _too_much("in_progress", most_in_progress(self._seat.work))
+            raise _too_much("in_progress", most_in_progress(seat.work))
         return part
 
     def __iter__(self) -> Iterator[bytes]:
@@ -148,13 +148,9 @@ class _Answer:
                 crew.rest(self._seat)
 
 
-def _work(path: str) -> Work:
-    return Work.PREDICT if path.endswith(PREDICTS) else Work.OTHER
-
-
 def _refused(environ: Environ, work: Work) -> OverloadedError | None:
-    """Return why a request is not let in, if it is not."""
-    busy, slow = len(crew.working[work]), len(crew.reading)
+    """Return why a request is not let in, if it is not; it is counted already."""
+    busy, slow = crew.in_progress(work) - 1, crew.reading()
     is_full = busy >= most_in_progress(work)
     if not is_full and slow < setting("CONFIG").server.max_slow_senders:
         return None

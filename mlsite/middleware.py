@@ -42,7 +42,7 @@ class RateLimitHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         decision = request.META.get(ENVIRON_KEY)
-        for name, value in decision.headers().items() if decision else ():
+        for name, value in decision.headers() if decision else ():
             response[name] = value
         return response
 

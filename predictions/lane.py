@@ -23,6 +23,7 @@ from predictions.actions.predict import PredictRequest, predict
 from predictions.actions.predict_plain import predict_plain
 from predictions.adapters.limits import ENVIRON_KEY, hit
 from predictions.adapters.slow import note_slow
+from predictions.noted import NotedRequests
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
@@ -73,19 +74,25 @@ class Lane:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         started = time.perf_counter()
-        if environ["REQUEST_METHOD"] == "POST" and (found := _routes().find(environ.get("PATH_INFO", ""))):
+        if environ["REQUEST_METHOD"] == "POST" and (found := _route(environ.get("PATH_INFO", ""))):
             principal = _caller(environ)
             if principal is not None and (length := _ordinary_length(environ)):
                 answer = _answer(environ, principal, found[0], length)
                 if answer is not None:
-                    meters = metrics.route_meters("POST", found[1], 200)
-                    meters.total.inc()
+                    headers, content = answer
                     seconds = time.perf_counter() - started
-                    meters.duration.observe(seconds)
-                    note_slow("POST", found[1], 200, seconds, request_id=answer[0][2][1])
-                    start_response("200 OK", answer[0])
-                    return (answer[1],)
+                    found[2].note(seconds)
+                    note_slow("POST", found[1], 200, seconds, request_id=headers[-1][1])
+                    start_response("200 OK", headers)
+                    return (content,)
         return self.application(environ, start_response)
+
+
+@lru_cache(maxsize=256)
+def _route(path: str) -> tuple[str | None, str, NotedRequests] | None:
+    """Return the model's name, the label of a path and its metrics, or None if it is another's."""
+    found = _routes().find(path)
+    return None if found is None else (*found, metrics.route_meters("POST", found[1], 200))
 
 
 @lru_cache(maxsize=1)
@@ -108,19 +115,22 @@ def _caller(environ: Environ) -> tokens.Principal | None:
         return tokens.ANYONE
     token = tokens.bearer(environ.get("HTTP_AUTHORIZATION", ""))
     principal = tokens.verified.get(token) if token else None
-    if principal is None or set(principal.roles).isdisjoint(config.allowed_roles):
-        return None
-    return principal
+    if principal is not None:
+        for role in principal.roles:
+            if role in config.allowed_roles:
+                return principal
+    return None
 
 
 def _ordinary_length(environ: Environ) -> int:
     """Return the length of the body if nothing about the request is unusual, else 0."""
-    length = environ.get("CONTENT_LENGTH") or ""
+    find = environ.get
+    length = find("CONTENT_LENGTH") or ""
     ordinary = (
-        environ.get("CONTENT_TYPE", "").lower() in JSON_TYPES
-        and environ.get("HTTP_ACCEPT", "") in ACCEPTED
-        and not environ.get("QUERY_STRING")
-        and not environ.get("SCRIPT_NAME")
+        find("CONTENT_TYPE", "").lower() in JSON_TYPES
+        and find("HTTP_ACCEPT", "") in ACCEPTED
+        and not find("QUERY_STRING")
+        and not find("SCRIPT_NAME")
         and "HTTP_TRANSFER_ENCODING" not in environ
         and "HTTP_CONTENT_ENCODING" not in environ
         # A session that is over is ended by its middleware, in the answer's headers.
@@ -128,13 +138,13 @@ def _ordinary_length(environ: Environ) -> int:
         and length.isascii()
         and length.isdigit()
         and len(length) < 10
-        and _is_known_host(environ.get("HTTP_HOST", ""), tuple(setting("ALLOWED_HOSTS")))
+        and _is_known_host(find("HTTP_HOST", ""), *setting("ALLOWED_HOSTS"))
     )
     return int(length) if ordinary and int(length) <= setting("CONFIG").security.max_request_size else 0
 
 
 @lru_cache(maxsize=256)
-def _is_known_host(host: str, allowed: tuple[str, ...]) -> bool:
+def _is_known_host(host: str, *allowed: str) -> bool:
     domain, _ = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
 
@@ -158,20 +168,17 @@ def _answer(
         # The body is put back for it.
         environ["wsgi.input"] = io.BytesIO(body)
         return None
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(content))),
-        ("X-Request-ID", asked_by),
-        *_fixed_headers(environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_X_FORWARDED_PROTO", "")[:8]),
-    ]
+    scheme, forwarded = environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_X_FORWARDED_PROTO", "")
+    headers = [*_fixed_headers(scheme, forwarded[:8]), ("Content-Length", str(len(content)))]
     if decision is not None:
-        headers += decision.headers().items()
+        headers += decision.headers()
+    headers.append(("X-Request-ID", asked_by))
     return headers, content
 
 
 @lru_cache(maxsize=16)
 def _fixed_headers(scheme: str, forwarded: str) -> tuple[tuple[str, str], ...]:
-    """Return the headers Django's middleware would add to this answer."""
+    """Return the answer's type, and the headers Django's middleware would add to it."""
 
     def empty(request: HttpRequest) -> HttpResponse:
         response = HttpResponse(headers={"Allow": "POST, OPTIONS", "Vary": "Accept"})
@@ -184,4 +191,4 @@ def _fixed_headers(scheme: str, forwarded: str) -> tuple[tuple[str, str], ...]:
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": _routes().default, "wsgi.input": io.BytesIO()}
     environ |= {"wsgi.url_scheme": scheme, "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
     environ |= {"HTTP_X_FORWARDED_PROTO": forwarded} if forwarded else {}
-    return tuple(handler(WSGIRequest(environ)).items())
+    return ("Content-Type", "application/json"), *handler(WSGIRequest(environ)).items()

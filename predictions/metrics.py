@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 
-from predictions.noted import NotedCounter, NotedHistogram, count_noted
+from predictions.noted import NotedCounter, NotedHistogram, NotedRequests, NotedRows, count_noted
 
 FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -85,8 +85,7 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
     """Count one answered request."""
     known = method if method in METHODS else "other"
     meters = route_meters(known, route, status)
-    meters.total.inc()
-    meters.duration.observe(seconds)
+    meters.note(seconds)
     if status >= 400:
         http_errors_total.labels(route, str(status)).inc()
 
@@ -100,6 +99,7 @@ class VersionMeters:
     confidence: NotedHistogram
     cache_hits: NotedCounter
     rows: NotedCounter
+    alone: NotedRows
 
 
 @cache
@@ -110,6 +110,16 @@ def _noted_counter(metric: Counter, *labels: str) -> NotedCounter:
 @cache
 def _noted_histogram(metric: Histogram, *labels: str) -> NotedHistogram:
     return NotedHistogram(metric.labels(*labels))
+
+
+@cache
+def _noted_rows(model: str, version: str) -> NotedRows:
+    return NotedRows(
+        prediction_rows_total.labels(model, version),
+        prediction_duration_seconds.labels(model),
+        request_duration_seconds_by_model.labels(model, version),
+        prediction_confidence.labels(model),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -126,23 +136,15 @@ def meters(model: str, version: int) -> VersionMeters:
         confidence=_noted_histogram(prediction_confidence, model),
         cache_hits=_noted_counter(prediction_cache_hits_total, model),
         rows=_noted_counter(prediction_rows_total, model, str(version)),
+        alone=_noted_rows(model, str(version)),
     )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RouteMeters:
-    """The metrics of one method, route and status, bound once."""
-
-    total: NotedCounter
-    duration: NotedHistogram
-
-
-@lru_cache(maxsize=256)
-def route_meters(method: str, route: str, status: int) -> RouteMeters:
+@cache
+def route_meters(method: str, route: str, status: int) -> NotedRequests:
     """Return the bound metrics of a route the server itself names."""
-    return RouteMeters(
-        total=_noted_counter(http_requests_total, method, route, str(status)),
-        duration=_noted_histogram(http_request_duration_seconds, method, route),
+    return NotedRequests(
+        http_requests_total.labels(method, route, str(status)), http_request_duration_seconds.labels(method, route)
     )
 
 

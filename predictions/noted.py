@@ -5,7 +5,8 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from prometheus_client import REGISTRY, Counter, Histogram
@@ -16,15 +17,18 @@ from prometheus_client.registry import Collector
 MOST = 20_000
 
 
-class Noted(ABC):
+Value = TypeVar("Value")
+
+
+class Noted(ABC, Generic[Value]):
     """Values that wait to be counted."""
 
     def __init__(self) -> None:
-        self._values: deque[float] = deque()
+        self._values: deque[Value] = deque()
         self._lock = threading.Lock()
         _all.append(self)
 
-    def note(self, value: float) -> None:
+    def note(self, value: Value) -> None:
         """Leave a value."""
         self._values.append(value)
         if len(self._values) > MOST:
@@ -38,8 +42,8 @@ class Noted(ABC):
                 self._count(values)
 
     @abstractmethod
-    def _count(self, values: list[float]) -> None:
-        """Move a metric by what waited."""
+    def _count(self, values: list[Value]) -> None:
+        """Move metrics by what waited."""
 
     def forget(self) -> None:
         """Drop what a parent process has left and counts itself."""
@@ -47,7 +51,7 @@ class Noted(ABC):
         self._values.clear()
 
 
-class NotedCounter(Noted):
+class NotedCounter(Noted[float]):
     """Amounts for a counter."""
 
     def __init__(self, counter: Counter) -> None:
@@ -62,7 +66,7 @@ class NotedCounter(Noted):
         self._counter.inc(sum(values))
 
 
-class NotedHistogram(Noted):
+class NotedHistogram(Noted[float]):
     """Observations for a histogram."""
 
     def __init__(self, histogram: Histogram) -> None:
@@ -80,11 +84,43 @@ class NotedHistogram(Noted):
             self.count()
 
     def _count(self, values: list[float]) -> None:
-        # What `observe` does one by one, each time through all buckets.
-        places = np.bincount(np.searchsorted(self._histogram._upper_bounds, values))
-        for place in np.flatnonzero(places).tolist():
-            self._histogram._buckets[place].inc(int(places[place]))
-        self._histogram._sum.inc(math.fsum(values))
+        observe_many(self._histogram, values)
+
+
+class NotedRequests(Noted[float]):
+    """How long requests took, each of which is counted too."""
+
+    def __init__(self, total: Counter, duration: Histogram) -> None:
+        super().__init__()
+        self._total, self._duration = total, duration
+
+    def _count(self, values: list[float]) -> None:
+        self._total.inc(len(values))
+        observe_many(self._duration, values)
+
+
+class NotedRows(Noted[tuple[float, float, float | None]]):
+    """Requests of one row: how long scoring took, how long the request, and the answer's confidence if it has one."""
+
+    def __init__(self, rows: Counter, scoring: Histogram, request: Histogram, confidence: Histogram) -> None:
+        super().__init__()
+        self._rows, self._scoring, self._request, self._confidence = rows, scoring, request, confidence
+
+    def _count(self, values: list[tuple[float, float, float | None]]) -> None:
+        self._rows.inc(len(values))
+        scoring, request, confidence = zip(*values, strict=True)
+        observe_many(self._scoring, scoring)
+        observe_many(self._request, request)
+        if known := [value for value in confidence if value is not None]:
+            observe_many(self._confidence, known)
+
+
+def observe_many(histogram: Histogram, values: Sequence[float]) -> None:
+    """Do what a histogram's `observe` does one by one, each time through all buckets."""
+    places = np.bincount(np.searchsorted(histogram._upper_bounds, values))
+    for place in np.flatnonzero(places).tolist():
+        histogram._buckets[place].inc(int(places[place]))
+    histogram._sum.inc(math.fsum(values))
 
 
 class _First(Collector):
@@ -100,7 +136,7 @@ class _First(Collector):
         return iter(())
 
 
-_all: list[Noted] = []
+_all: list[Noted[Any]] = []
 
 
 def count_noted() -> None:

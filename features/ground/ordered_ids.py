@@ -19,23 +19,26 @@ os.register_at_fork(after_in_child=_waiting.clear)
 
 def ordered_id() -> UUID:
     """Return a new id; who knows others can't guess it."""
-    return UUID(int=_number())
+    return UUID(int=ordered_number(time.time_ns()))
 
 
 def ordered_hex() -> str:
     """Return a new id as 32 hexadecimal digits."""
-    return f"{_number():032x}"
+    return "%032x" % ordered_number(time.time_ns())  # noqa: UP031 (takes half as long as a format string)
 
 
-def _number() -> int:
+def ordered_number(at_ns: int) -> int:
+    """Return the 128 bits of a new id of that time, in nanoseconds since 1970."""
     try:
         drawn = _waiting.pop()
     except IndexError:
         drawn = _draw()
-    return (time.time_ns() // 1_000_000 << 80) | _MARKS | (drawn & _RANDOM)
+    return (at_ns // 1_000_000 << 80) | drawn
 
 
 def _draw() -> int:
     many = os.urandom(_SIZE * DRAWN)
-    _waiting.extend(int.from_bytes(many[start : start + _SIZE], "big") for start in range(_SIZE, len(many), _SIZE))
-    return int.from_bytes(many[:_SIZE], "big")
+    drawn = [int.from_bytes(many[start : start + _SIZE], "big") for start in range(0, len(many), _SIZE)]
+    marked = [(number & _RANDOM) | _MARKS for number in drawn]
+    _waiting.extend(marked[1:])
+    return marked[0]

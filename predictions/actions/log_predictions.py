@@ -7,14 +7,13 @@ from django.conf import settings
 
 from predictions import metrics
 from predictions.actions.write_predictions import write_predictions
-from predictions.adapters.log_buffer import LogBuffer
+from predictions.adapters.log_buffer import Entry, LogBuffer
 from predictions.core.inputs import Columns
-from predictions.core.log_entry import LogEntry
 from predictions.core.log_row import LogRow
 from predictions.core.number_frame import NumberFrame
 
 
-def _write(entries: Sequence[LogEntry]) -> int:
+def _write(entries: Sequence[Entry]) -> int:
     written = _write_rows([entry.row() for entry in entries])
     _show_means(entries)
     return written
@@ -24,7 +23,7 @@ def _write_rows(rows: Sequence[LogRow]) -> int:
     return write_predictions(rows, patience_s=settings.CONFIG.prediction_log.write_timeout_s)
 
 
-def _show_means(entries: Sequence[LogEntry]) -> None:
+def _show_means(entries: Sequence[Entry]) -> None:
     """Set the feature means of the models of a batch; a model's newest version decides which features."""
     frames: dict[str, list[Columns]] = {}
     for entry in entries:

@@ -1,23 +1,27 @@
 """The predict path for the plain case: rows asked of production, with nothing beside it.
 
-The same steps as `predict`, in one function and without the objects between them; a suite compares their answers.
+The same steps as `predict`, in few functions and without the objects between them; a suite compares their answers.
 """
 
+import math
 import time
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from features.ground.ordered_ids import ordered_id
+import orjson
+
+from features.ground.ordered_ids import ordered_number
 from features.ground.quick_settings import setting
 from predictions import engine
 from predictions.actions.log_predictions import log
-from predictions.adapters.loading import LoadedVersion
+from predictions.adapters.loading import LoadedVersion, ScoreRow
 from predictions.adapters.scoring import score_frame
-from predictions.core.answer import answer_json
+from predictions.core.answer import answer_json, row_answer_json
 from predictions.core.caller import Caller, check_may_call
 from predictions.core.inputs import Columns
-from predictions.core.log_entry import LogEntry
-from predictions.core.parse import parse_payload
+from predictions.core.log_entry import LogEntry, RowEntry
+from predictions.core.parse import payload_of, read_json
 from predictions.core.scored import Scored
 
 
@@ -46,7 +50,7 @@ def predict_plain(body: bytes, *, caller: Caller, request_id: str, model: str | 
     InvalidRequestError, TooManyRowsError, UnknownModelError, ModelForbiddenError, ScoringError, LogUnavailableError
         As `predict`.
     """
-    started, key = time.perf_counter(), ordered_id()
+    started, now = time.perf_counter(), time.time_ns()
     serving = engine.serving(model)
     loaded = serving.production
     if loaded is None or serving.canary is not None or serving.shadow is not None:
@@ -54,22 +58,82 @@ def predict_plain(body: bytes, *, caller: Caller, request_id: str, model: str | 
     if setting("CONFIG").row_rate_limit != "off":
         return None
     check_may_call(caller, caller.name, serving.model, serving.callers)
-    scored, text = _scored(body, loaded)
-    if scored is None:
+    asked = _Asked(request_id, caller.name, serving.generation, loaded, now, started)
+    if (scored := loaded.cache.get(body)) is not None:
+        loaded.meters.cache_hits.inc()
+        return _hand_out(asked, scored, b"")
+    value = read_json(body, max_depth=loaded.max_depth)
+    if type(value) is dict and len(value) == 1 and type(rows := value.get("data")) is list and rows:
+        return _answer_rows(asked, body, rows)
+    payload = payload_of(value)
+    if payload.entities is not None:
         return None
-    asked = (request_id, caller.name, serving.generation, text)
-    return _hand_out(asked, loaded, scored, key, started)
+    frame = loaded.plan.from_records(payload.records or ())
+    return _hand_out(asked, _scored(loaded, frame, body), b"")
 
 
-def _hand_out(
-    asked: tuple[str, str, int, bytes], loaded: LoadedVersion, scored: Scored, key: UUID, started: float
-) -> bytes:
+class _Asked(NamedTuple):
+    """Who asks whom, and since when."""
+
+    request_id: str
+    principal: str
+    generation: int
+    loaded: LoadedVersion
+    now: int
+    started: float
+
+
+def _answer_rows(asked: _Asked, body: bytes, rows: list[Any]) -> bytes:
+    """Answer a list of rows; the log keeps rows of numbers as the client wrote them."""
+    loaded = asked.loaded
+    plain, text = loaded.plan.plain, body[body.index(b"[") : body.rindex(b"]") + 1]
+    if plain is not None:
+        if len(rows) == 1 and loaded.score_row is not None and (cells := plain.row(rows, text)) is not None:
+            answer = _answer_row(asked, loaded.score_row, cells, text, body)
+            if answer is not None:
+                return answer
+        if (frame := plain.frame(rows, text)) is not None:
+            return _hand_out(asked, _scored(loaded, frame, body), text)
+    return _hand_out(asked, _scored(loaded, loaded.plan.from_rows(rows), body), b"")
+
+
+def _answer_row(asked: _Asked, score_row: ScoreRow, cells: list[float], text: bytes, body: bytes) -> bytes | None:
+    """Answer one row of numbers; None, with nothing done, if the model has no finite answer."""
+    request_id, principal, generation, loaded, now, started = asked
+    began = time.perf_counter()
+    prediction, shares = score_row(cells)
+    ended = time.perf_counter()
+    confidence: float | None = None
+    if shares is not None:
+        if not all(map(math.isfinite, shares)):
+            return None
+        confidence = max(shares)
+        outputs = orjson.dumps({"predictions": [prediction], "probabilities": [shares]})
+    elif loaded.classes or math.isfinite(prediction):
+        outputs = orjson.dumps({"predictions": [prediction]})
+    else:
+        return None
+    number = ordered_number(now)
+    seconds = time.perf_counter() - started
+    entry = RowEntry(
+        number, now, loaded.logged, generation, request_id, principal, cells, text, outputs, seconds * 1000
+    )
+    if loaded.cache.size:
+        known = [] if confidence is None else [confidence]
+        probabilities = None if shares is None else [[*shares]]
+        loaded.cache.put(body, Scored(entry.frame, [prediction], probabilities, known, outputs))
+    loaded.meters.alone.note((ended - began, seconds, confidence))
+    log.offer(entry)
+    return row_answer_json(outputs, loaded.about, number, now)
+
+
+def _hand_out(asked: _Asked, scored: Scored, text: bytes) -> bytes:
     """Count and log an answer, and return its bytes."""
-    request_id, principal, generation, text = asked
-    meters, at, seconds = loaded.meters, datetime.now(UTC), time.perf_counter() - started
-    meters.confidence.observe_all(scored.confidence)
-    meters.request.observe(seconds)
-    meters.rows.inc(len(scored.predictions))
+    request_id, principal, generation, loaded, now, started = asked
+    key, at, seconds = UUID(int=ordered_number(now)), datetime.now(UTC), time.perf_counter() - started
+    loaded.meters.confidence.observe_all(scored.confidence)
+    loaded.meters.request.observe(seconds)
+    loaded.meters.rows.inc(len(scored.predictions))
     entry = LogEntry(
         id=key,
         request_id=request_id,
@@ -93,22 +157,7 @@ def _hand_out(
     return answer_json(scored.json, loaded.about, key, at)
 
 
-def _scored(body: bytes, loaded: LoadedVersion) -> tuple[Scored | None, bytes]:
-    """Return what the version says, and the text of rows of numbers: the log keeps it as the client wrote it."""
-    scored = loaded.cache.get(body)
-    if scored is not None:
-        loaded.meters.cache_hits.inc()
-        return scored, b""
-    payload, text = parse_payload(body, max_depth=loaded.max_depth), b""
-    if payload.entities is not None:
-        return None, text
-    frame: Columns | None = None
-    if payload.rows is not None:
-        text = body[body.index(b"[") : body.rindex(b"]") + 1]
-        if (frame := loaded.plan.plain_frame(payload.rows, text)) is None:
-            text, frame = b"", loaded.plan.from_rows(payload.rows)
-    else:
-        frame = loaded.plan.from_records(payload.records or ())
+def _scored(loaded: LoadedVersion, frame: Columns, body: bytes) -> Scored:
     scored = score_frame(loaded, frame)
     loaded.cache.put(body, scored)
-    return scored, text
+    return scored

@@ -15,8 +15,11 @@ from django.conf import settings
 from django.db import connections
 
 from features.ground.quick_settings import setting
+from predictions.adapters.pace import Pace
 
 TICK_S = 0.02
+# After so many ticks it is looked whether requests queue.
+PACE_TICKS = 5
 # A body that is not there by then is sent slowly.
 READING_S = 0.02
 # Work that takes longer is slow; a busy machine makes quick work look slow, and more threads would make it slower.
@@ -42,20 +45,25 @@ class Work(IntEnum):
     OTHER = 1
 
 
+PREDICT, OTHER = Work
+
+
 def most_in_progress(work: Work) -> int:
     """Return how many requests of a kind may be in progress."""
     most: int = setting("CONFIG").server.max_in_progress
-    return most if work is Work.PREDICT else max(1, most // 2)
+    return most if work is PREDICT else max(1, most // 2)
 
 
 class Seat:
     """One thread of the crew; `since` is when its request began, 0.0 between two."""
 
-    __slots__ = ("is_reading", "since", "turn", "work")
+    __slots__ = ("is_reading", "since", "thread", "turn", "work")
 
     def __init__(self) -> None:
         self.since = 0.0
-        self.work = Work.OTHER
+        self.thread = threading.get_native_id()
+        self.work = OTHER
+        # Waits for a body: it is not counted as in progress then, for the sender decides how long that takes.
         self.is_reading = False
         self.turn = threading.Semaphore(0)
 
@@ -78,12 +86,13 @@ class _Holder:
 class Crew:
     """The threads of one process, told apart by what they do.
 
+    A request only leaves its beginning and its end at its thread's seat. What it would have to be counted for is
+    counted when it matters: where so many threads are awake that a bound can be near, and by whoever watches.
+
     Attributes
     ----------
-    working : list of set of Seat
-        By kind of work, those with a request whose body is there: what a limit on requests in progress counts.
-    reading : set of Seat
-        Those that read a body.
+    seats : set of Seat
+        All threads that have had a request.
     """
 
     _here: ClassVar[_Here] = _Here()
@@ -93,11 +102,9 @@ class Crew:
         os.register_at_fork(after_in_child=self._forget_process)
 
     def _forget_process(self) -> None:
-        self.working: list[set[Seat]] = [set() for _ in Work]
-        self.reading: set[Seat] = set()
-        # Who may be given a request, or has a quick one.
-        self._on_turn: set[Seat] = set()
-        # Who was relieved at work, not while reading.
+        self.seats: set[Seat] = set()
+        # Who was relieved, and of these whoever was at work, not reading.
+        self._relieved: set[Seat] = set()
         self._slow: set[Seat] = set()
         self._resting: list[Seat] = []
         self._lock = threading.Lock()
@@ -114,17 +121,19 @@ class Crew:
 
     def seat(self) -> Seat:
         """Return the seat of this thread."""
+        return self._here.seat or self._take_seat()
+
+    def _take_seat(self) -> Seat:
         here = self._here
-        if here.seat is None:
-            here.seat = Seat()
-            here.holder = _Holder(self, here.seat)
-        return here.seat
+        here.seat = seat = Seat()
+        here.holder = _Holder(self, seat)
+        self.seats.add(seat)
+        return seat
 
     def enter(self, seat: Seat, work: Work) -> None:
         """Begin a request."""
-        seat.since, seat.work = time.perf_counter(), work
-        self.working[work].add(seat)
-        self._on_turn.add(seat)
+        seat.work = work
+        seat.since = time.perf_counter()
         if len(self._slow) >= MANY_SLOW:
             # Somebody must listen all the same, if only to refuse.
             self._relieve(seat)
@@ -132,76 +141,98 @@ class Crew:
     def leave(self, seat: Seat) -> bool:
         """End a request; tell whether more are on turn than need be, so that this one may rest."""
         seat.since = 0.0
-        self.working[seat.work].discard(seat)
-        self._slow.discard(seat)
-        self._on_turn.add(seat)
+        if seat in self._relieved:
+            with self._lock:
+                self._relieved.discard(seat)
+                self._slow.discard(seat)
         return self.is_crowded
 
     @property
     def is_crowded(self) -> bool:
-        """Tell whether more threads are on turn than need be."""
-        return len(self._on_turn) > self._most
+        """Tell whether more threads are on turn than need be: may be given a request, or have a quick one."""
+        return len(self.seats) - len(self._resting) - len(self._relieved) > self._most
 
-    def begin_reading(self, seat: Seat) -> None:
-        """Read a body: the sender decides how long that takes."""
-        self.working[seat.work].discard(seat)
-        seat.is_reading = True
-        self.reading.add(seat)
+    @property
+    def on_turn(self) -> set[Seat]:
+        """Return whoever may be given a request, or has a quick one."""
+        return self.seats.difference(self._relieved, self._resting)
+
+    @property
+    def is_near_bounds(self) -> bool:
+        """Tell whether so many threads are awake that there may be more requests than are let in."""
+        server = setting("CONFIG").server
+        awake = len(self.seats) - len(self._resting)
+        return bool(awake > server.max_in_progress // 2 or awake > server.max_slow_senders)
+
+    def in_progress(self, work: Work) -> int:
+        """Return how many requests of a kind are in progress, their bodies being there."""
+        return sum(1 for seat in tuple(self.seats) if seat.since and not seat.is_reading and seat.work is work)
+
+    def reading(self) -> int:
+        """Return how many wait for a body."""
+        return sum(1 for seat in tuple(self.seats) if seat.is_reading)
 
     def end_reading(self, seat: Seat) -> bool:
         """Have read a body; tell whether there is room to work on it, for which who sent it slowly waits."""
         seat.is_reading = False
-        self.reading.discard(seat)
-        working, most = self.working[seat.work], most_in_progress(seat.work)
+        if not self.is_near_bounds:
+            return True
         # Counted first and looked at then: of two that come at once, each sees the other.
-        working.add(seat)
-        began = time.perf_counter()
+        began, most = time.perf_counter(), most_in_progress(seat.work)
         is_slow = began - seat.since > READING_S
-        while len(working) > most:
-            working.discard(seat)
+        while self.in_progress(seat.work) > most:
+            seat.is_reading = True
             if not is_slow or time.perf_counter() - began > ROOM_S:
                 return False
             time.sleep(TICK_S)
-            working.add(seat)
+            seat.is_reading = False
         return True
 
     def step_aside(self) -> None:
         """Let another listen at once, before work that is known to be slow."""
         seat = self._here.seat
-        if seat is not None and seat.since and seat in self._on_turn:
+        if seat is not None and seat.since and seat not in self._relieved:
             self._relieve(seat)
 
     def rest(self, seat: Seat) -> None:
         """Wait until another is held up."""
         with self._lock:
-            if len(self._on_turn) <= self._most:
+            if not self.is_crowded:
                 return
-            self._on_turn.discard(seat)
             self._resting.append(seat)
         connections.close_all()
         seat.turn.acquire()
 
     def gone(self, seat: Seat) -> None:
         """Give the turn of a thread that has ended to another."""
-        self._relieve(seat, slow=False)
-
-    def _relieve(self, seat: Seat, *, slow: bool = True) -> None:
         with self._lock:
-            self._on_turn.discard(seat)
-            if slow and not seat.is_reading:
+            for seats in (self.seats, self._relieved, self._slow):
+                seats.discard(seat)
+            self._wake_one()
+
+    def _relieve(self, seat: Seat) -> None:
+        with self._lock:
+            self._relieved.add(seat)
+            if not seat.is_reading:
                 self._slow.add(seat)
-            if len(self._on_turn) < self._most and self._resting:
-                other = self._resting.pop()
-                self._on_turn.add(other)
-                other.turn.release()
+            self._wake_one()
+
+    def _wake_one(self) -> None:
+        """Let one listen that rests, where fewer are on turn than need be."""
+        if self._resting and len(self.seats) - len(self._resting) - len(self._relieved) < self._most:
+            self._resting.pop().turn.release()
 
     def _relieve_held_up(self) -> None:
+        pace, ticks = Pace(), 0
         while True:
             time.sleep(TICK_S)
-            now = time.perf_counter()
-            for seat in tuple(self._on_turn):
-                if seat.since and now - seat.since > (READING_S if seat.is_reading else WORKING_S):
+            now, ticks = time.perf_counter(), ticks + 1
+            for seat in tuple(self.seats - self._relieved):
+                since = seat.since
+                if since and now - since > (READING_S if seat.is_reading else WORKING_S):
                     self._relieve(seat)
+            if ticks % PACE_TICKS == 0:
+                pace.look(seat.thread for seat in self.on_turn)
 
 
 crew = Crew()

@@ -1,6 +1,5 @@
 """How many requests a caller has left: exact fixed windows, shared by every worker process."""
 
-import fcntl
 import hashlib
 import logging
 import math
@@ -9,9 +8,10 @@ import os
 import struct
 import threading
 import time
-from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_UN, lockf
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import redis
 from django.conf import settings
@@ -40,27 +40,36 @@ return count
 """
 
 
-# Not frozen: one is made for each request, and a frozen one takes three times as long to make.
-@dataclass(kw_only=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a request may pass, and what its answer says about the limit.
 
-    `reset` is the time at which the window ends, in whole seconds since 1970.
+    `used` is how many there were in the window with this one; `reset` is the time at which the window ends, in whole
+    seconds since 1970.
     """
 
-    allowed: bool
     limit: int
-    remaining: int
+    used: int
     reset: int
-    retry_after: int
 
-    def headers(self) -> dict[str, str]:
+    @property
+    def allowed(self) -> bool:
+        """Tell whether it may pass."""
+        return self.used <= self.limit
+
+    @property
+    def retry_after(self) -> int:
+        """Return the seconds until the window ends, at least one."""
+        return max(1, math.ceil(self.reset - time.time()))
+
+    def headers(self) -> list[tuple[str, str]]:
         """Return the X-RateLimit headers."""
-        return {
-            "X-RateLimit-Limit": str(self.limit),
-            "X-RateLimit-Remaining": str(self.remaining),
-            "X-RateLimit-Reset": str(self.reset),
-        }
+        limit, used, reset = self
+        remaining = limit - used if used < limit else 0
+        return [
+            ("X-RateLimit-Limit", str(limit)),
+            ("X-RateLimit-Remaining", str(remaining)),
+            ("X-RateLimit-Reset", str(reset)),
+        ]
 
 
 @lru_cache(maxsize=32)
@@ -86,13 +95,13 @@ class FileCounter:
 
     def hit(self, key: str, ends: int, seconds: int, count: int = 1) -> int:
         """Count requests or rows of a key in the window that ends then, and return how many there were."""
-        name, start = _place(key, seconds)
+        (name, start), fd = _place(key, seconds), self._fd
         with self._threads:
-            fcntl.lockf(self._fd, fcntl.LOCK_EX, BUCKET_BYTES, start)
+            lockf(fd, LOCK_EX, BUCKET_BYTES, start)
             try:
                 return self._count(start, name, ends, ends - seconds, count)
             finally:
-                fcntl.lockf(self._fd, fcntl.LOCK_UN, BUCKET_BYTES, start)
+                lockf(fd, LOCK_UN, BUCKET_BYTES, start)
 
     def _count(self, start: int, name: int, ends: int, now: int, more: int) -> int:
         oldest, at = ends + 1, start
@@ -185,12 +194,13 @@ class RedisCounter:
 
 
 _lock = threading.Lock()
-_counters: dict[tuple[Path, str], FileCounter | RedisCounter] = {}
+_counters: dict[tuple[str, str], FileCounter | RedisCounter] = {}
 
 
 def counter() -> FileCounter | RedisCounter:
     """Return the counter of this installation, opened once per process."""
-    place = (setting("VAR_DIR"), setting("REDIS_URL"))
+    # A path keeps its text, and takes long to be hashed itself.
+    place = (str(setting("VAR_DIR")), setting("REDIS_URL"))
     found = _counters.get(place)
     if found is None:
         with _lock:
@@ -234,15 +244,8 @@ def hit(scope: str, principal: str, rate: str, amount: int = 1) -> Decision | No
     if (parsed := parse_rate(rate)) is None:
         return None
     limit, seconds = parsed
-    now = time.time()
-    reset = (int(now // seconds) + 1) * seconds
+    reset = (int(time.time()) // seconds + 1) * seconds
     count = counter().hit(f"{scope}\x00{principal}", reset, seconds, amount)
     if count > limit:
         metrics.rate_limited_total.labels(scope).inc()
-    return Decision(
-        allowed=count <= limit,
-        limit=limit,
-        remaining=max(0, limit - count),
-        reset=reset,
-        retry_after=max(1, math.ceil(reset - now)),
-    )
+    return Decision(limit, count, reset)

@@ -31,6 +31,8 @@ class LinearRuntime:
         self._labels = Labels(output_schema)
         self._pair = None if graph.labels is None else self._labels.original(np.array(graph.labels, dtype=object))
 
+    takes_rows = True
+
     def score(self, frame: Columns) -> Scores:
         """Return one prediction per row."""
         cells = frame.matrix if isinstance(frame, NumberFrame) else np.stack([frame[name] for name in self.names], 1)
@@ -47,14 +49,28 @@ class LinearRuntime:
             return self._labels.decided(shares)
         return Scores(predictions=[yes if margin > 0 else no for margin in margins], probabilities=shares)
 
+    def score_row(self, cells: Sequence[float]) -> tuple[Any, Sequence[float] | None]:
+        """Return the prediction for one row without missing values, and its shares; the bits are those of `score`."""
+        margin = float(np.add.reduce(np.array(cells, dtype=np.float32) * self._weights)) + self._intercept
+        if self._pair is None:
+            return margin, None
+        shares = _pair(margin)
+        if self._labels.threshold is not None:
+            return self._labels.classes[shares[1] >= self._labels.threshold], shares
+        return self._pair[margin > 0], shares
+
+
+def _pair(margin: float) -> tuple[float, float]:
+    small = math.exp(-abs(margin))
+    less, more = small / (1 + small), 1 / (1 + small)
+    return (less, more) if margin > 0 else (more, less)
+
 
 def _shares(margins: list[float]) -> npt.NDArray[np.float64]:
     """Return the shares of both classes; Python's exponential, for one row as for many, gives the same bits."""
-    small = [math.exp(-abs(margin)) for margin in margins]
     if len(margins) == 1:
-        pair = small[0] / (1 + small[0]), 1 / (1 + small[0])
-        return np.array([pair if margins[0] > 0 else pair[::-1]])
-    smalls = np.array(small)
+        return np.array([_pair(margins[0])])
+    smalls = np.array([math.exp(-abs(margin)) for margin in margins])
     less, more = smalls / (1 + smalls), 1 / (1 + smalls)
     is_second = np.array(margins) > 0
     return np.stack([np.where(is_second, less, more), np.where(is_second, more, less)], axis=1)

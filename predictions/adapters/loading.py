@@ -1,6 +1,7 @@
 """From a row of the registry to a model that answers: read, check, load, warm."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,14 +17,16 @@ from models_store.models import ModelVersion
 from predictions import metrics
 from predictions.adapters.cache import PredictionCache
 from predictions.adapters.gathering import GatheringRuntime
-from predictions.adapters.linear import graph_runtime
-from predictions.adapters.runtime import Runtime, SklearnRuntime
+from predictions.adapters.linear import LinearRuntime, graph_runtime
+from predictions.adapters.runtime import OnnxRuntime, Runtime, SklearnRuntime
 from predictions.core.answer import about_json
 from predictions.core.entities import ServedView
 from predictions.core.input_limits import InputLimits
 from predictions.core.inputs import Columns, InputPlan
+from predictions.core.log_entry import LoggedVersion
 from predictions.errors import ModelLoadError
 
+ScoreRow = Callable[[Sequence[float]], tuple[Any, Sequence[float] | None]]
 FILES = {"onnx": "model.onnx", "sklearn": "model.joblib"}
 
 
@@ -36,6 +39,9 @@ class LoadedVersion:
     version_id: int
     engine: str
     runtime: Runtime
+    # Where one row of numbers can be asked about as it is; what becomes of the columns must not matter to the log.
+    score_row: ScoreRow | None
+    logged: LoggedVersion
     size_bytes: int
     plan: InputPlan
     classes: tuple[Any, ...]
@@ -56,7 +62,7 @@ def load_version(version: ModelVersion) -> LoadedVersion:
     started = time.perf_counter()
     name, config = version.model.name, settings.CONFIG
     runtime, size = _runtime(version)
-    plan = InputPlan(version.input_schema, input_limits())
+    plan, hidden = InputPlan(version.input_schema, input_limits()), _hidden(version)
     _warm(runtime, plan, version)
     metrics.model_load_duration_seconds.labels(name).observe(time.perf_counter() - started)
     return LoadedVersion(
@@ -65,6 +71,8 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         version_id=version.pk,
         engine=version.engine,
         runtime=runtime,
+        score_row=_score_row(runtime) if plan.plain is not None and hidden.isdisjoint(plan.names) else None,
+        logged=LoggedVersion(version.pk, name, plan.layout),
         size_bytes=size,
         plan=plan,
         classes=tuple(version.output_schema.get("classes") or ()),
@@ -73,11 +81,12 @@ def load_version(version: ModelVersion) -> LoadedVersion:
         # What explanations compare with: the training means, and the first allowed text.
         baseline=_sample(plan, version.metrics.get("features") or {}, 1),
         threshold=version.output_schema.get("threshold"),
-        hidden=_hidden(version),
+        hidden=hidden,
         max_depth=config.security.max_depth,
         about=about_json(name, version.number, "production"),
         loaded_at=timezone.now(),
-        cache=PredictionCache(config.model.cache_size),
+        # A sum is made sooner than it is found.
+        cache=PredictionCache(0 if isinstance(runtime, LinearRuntime) else config.model.cache_size),
         meters=metrics.meters(name, version.number),
     )
 
@@ -126,6 +135,10 @@ def _runtime(version: ModelVersion) -> tuple[Runtime, int]:
         return graph_runtime(blob, version.input_schema, version.output_schema), len(blob)
     # A pipeline's call costs milliseconds for any number of rows, a graph's less than waiting for others would.
     return GatheringRuntime(SklearnRuntime(blob, version.input_schema, version.output_schema)), len(blob)
+
+
+def _score_row(runtime: Runtime) -> ScoreRow | None:
+    return runtime.score_row if isinstance(runtime, LinearRuntime | OnnxRuntime) and runtime.takes_rows else None
 
 
 def _warm(runtime: Runtime, plan: InputPlan, version: ModelVersion) -> None:

@@ -19,7 +19,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from features.ground.quick_settings import setting
 from predictions import metrics
 from predictions.adapters.spool import Spool, bytes_on_disk
-from predictions.core.log_entry import LogEntry
+from predictions.core.log_entry import LogEntry, RowEntry
 from predictions.core.log_row import LogRow
 from predictions.errors import LogUnavailableError
 
@@ -32,7 +32,8 @@ REST_S = 1.0
 # While the buffer is more than half full each answer leaves the processor to the writer for this long.
 YIELD_S = 0.0002
 Item = TypeVar("Item")
-Write = Callable[[list[LogEntry]], int]
+Entry = LogEntry | RowEntry
+Write = Callable[[list[Entry]], int]
 WriteRows = Callable[[Sequence[LogRow]], int]
 
 
@@ -51,7 +52,7 @@ class LogBuffer:
         self._write = write
         self._write_rows = write_rows
         self._spool = Spool()
-        self._entries: deque[LogEntry] = deque()
+        self._entries: deque[Entry] = deque()
         self._rows = 0
         self._resting_until = 0.0
         self._forget_process()
@@ -70,7 +71,7 @@ class LogBuffer:
         self._spool.forget()
         self._forget_process()
 
-    def offer(self, entry: LogEntry) -> bool:
+    def offer(self, entry: Entry) -> bool:
         """Take an entry if it is in the sample, or shed it if there is no room in memory and on disk.
 
         Never waits for the database.
@@ -105,7 +106,7 @@ class LogBuffer:
             time.sleep(YIELD_S)
         return True
 
-    def _keep(self, batch: list[LogEntry], *, sync: bool) -> bool:
+    def _keep(self, batch: list[Entry], *, sync: bool) -> bool:
         """Put entries on disk, or count them as shed."""
         kept = self._spool.append((entry.row() for entry in batch), sync=sync)
         (metrics.prediction_log_spooled_total if kept else metrics.prediction_log_shed_total).inc(len(batch))
@@ -128,7 +129,7 @@ class LogBuffer:
             if settings.CONFIG.prediction_log.durable:
                 self._spool.restore(self._store_rows)
 
-    def _store(self, batch: list[LogEntry]) -> None:
+    def _store(self, batch: list[Entry]) -> None:
         """Write a batch; if it is refused, look by halves for the entry at fault, so that the others are kept."""
         waiting = [batch]
         while waiting:
@@ -145,13 +146,13 @@ class LogBuffer:
                 logger.exception("prediction %s can't be logged", part[0].id)
                 metrics.prediction_log_shed_total.inc()
 
-    def _batch(self) -> list[LogEntry]:
+    def _batch(self) -> list[Entry]:
         with self._lock:
             batch = [self._entries.popleft() for _ in range(min(BATCH, len(self._entries)))]
             self._rows -= sum(entry.rows for entry in batch)
         return batch
 
-    def _give_back(self, batch: list[LogEntry]) -> None:
+    def _give_back(self, batch: list[Entry]) -> None:
         with self._lock:
             self._entries.extendleft(reversed(batch))
             self._rows += sum(entry.rows for entry in batch)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from features.ground.late import joblib, pd
+from predictions.core.graph_wire import read_graph
 from predictions.core.inputs import Columns
 from predictions.core.number_frame import NumberFrame
 from predictions.core.threshold import labels_at
@@ -20,6 +21,8 @@ from predictions.errors import ModelLoadError, ScoringError
 # Up to this many rows a graph was measured to give a row the same bits whatever stands beside it.
 MAX_BATCH = 1000
 _NUMPY = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+# Steps that give a row alone the bits it has among others: each takes cells or rows one by one, in one way.
+_BY_ROW = frozenset(("Cast", "Imputer", "Scaler", "TreeEnsembleClassifier", "TreeEnsembleRegressor"))
 # onnxruntime's exceptions share no base of their own.
 _ONNX_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
@@ -102,6 +105,7 @@ class OnnxRuntime:
         self._inputs = {node.name: node.type for node in self._session.get_inputs()}
         self._outputs = [node.name for node in self._session.get_outputs()]
         self._matrix = self._matrix_name()
+        self._is_by_row = _is_by_row(blob)
         self._labels = Labels(output_schema)
         self._classifies = output_schema.get("task") == "classification"
 
@@ -136,12 +140,34 @@ class OnnxRuntime:
 
     def _run(self, frame: Columns, start: int, stop: int) -> Scores:
         # A linear model alone gives other bits than among two or more, so one row is asked twice.
-        index = slice(start, stop) if stop - start > 1 else [start, start]
+        index = slice(start, stop) if stop - start > 1 or self._is_by_row else [start, start]
+        return self._ask(self._feeds(frame, index), stop - start)
+
+    @property
+    def takes_rows(self) -> bool:
+        """Tell whether `score_row` may be asked: the graph takes one matrix of numbers."""
+        return self._matrix is not None and self._inputs[self._matrix] in _NUMPY
+
+    def score_row(self, cells: Sequence[float]) -> tuple[Any, Sequence[float] | None]:
+        """Return the prediction for one row of numbers, and its shares; the bits are those of `score`.
+
+        Raises
+        ------
+        ScoringError
+            If the graph refuses the values.
+        """
+        name = self._matrix or ""
+        # By way of doubles, as the cells of a frame.
+        row = np.array(cells, dtype=np.float64).astype(_NUMPY[self._inputs[name]])
+        scores = self._ask({name: row[np.newaxis] if self._is_by_row else np.stack((row, row))}, 1)
+        shares = scores.probabilities
+        return scores.predictions[0], None if shares is None else shares[0].tolist()
+
+    def _ask(self, feeds: dict[str, npt.NDArray[Any]], rows: int) -> Scores:
         try:
-            outputs = self._session.run(self._outputs, self._feeds(frame, index))
+            outputs = self._session.run(self._outputs, feeds)
         except _ONNX_ERRORS as error:
             raise ScoringError(f"the model refused the values: {error}") from error
-        rows = stop - start
         if not self._classifies:
             return Scores(predictions=np.asarray(outputs[0])[:rows].ravel().tolist())
         return self._labels.scores(np.asarray(outputs[0])[:rows], self._probabilities(outputs, rows))
@@ -160,6 +186,14 @@ class OnnxRuntime:
         if isinstance(outputs[1], list):  # graphs made elsewhere often answer one map per row
             return np.array([list(row.values()) for row in outputs[1][:rows]], dtype=np.float32)
         return np.asarray(outputs[1])[:rows]
+
+
+def _is_by_row(blob: bytes) -> bool:
+    try:
+        graph = read_graph(blob)
+    except ValueError:
+        return False
+    return _BY_ROW.issuperset(node.kind for node in graph.nodes)
 
 
 def _tensor(values: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:

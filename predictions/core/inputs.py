@@ -10,6 +10,7 @@ import numpy.typing as npt
 from features.ground.errors import bounded
 from predictions.core.input_limits import InputLimits
 from predictions.core.number_frame import Layout, NumberFrame
+from predictions.core.plain_rows import PlainRows
 from predictions.errors import InvalidRequestError, TooManyRowsError
 
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -35,14 +36,13 @@ class InputPlan:
         self.columns = [dict(column) for column in schema]
         self.names = [str(column["name"]) for column in schema]
         self._known = frozenset(self.names)
-        self._layout = Layout(self.names)
+        self.layout = Layout(self.names)
         self._texts = [i for i, column in enumerate(schema) if column["dtype"] == "string"]
         self._numbers = [i for i, column in enumerate(schema) if column["dtype"] != "string"]
         bounds = [self.bounds(column) for column in schema]
         self._low = np.array([bounds[i][0] for i in self._numbers], dtype=np.float64)
         self._high = np.array([bounds[i][1] for i in self._numbers], dtype=np.float64)
-        # What lies between these is within the bounds of every column.
-        self._inner = (float(max(self._low, default=0.0)), float(min(self._high, default=0.0)))
+        self.plain = None if self._texts else PlainRows(self.layout, self._low, self._high, limits.max_rows)
         self._required = np.array([not schema[i].get("nullable", False) for i in self._numbers], dtype=bool)
         self._allowed = {i: frozenset(schema[i]["allowed"]) for i in self._texts if schema[i].get("allowed")}
 
@@ -81,30 +81,6 @@ class InputPlan:
         if not ({list} == set(map(type, rows)) and {len(self.names)} == set(map(len, rows))):
             self._check_shape(rows)
         return self._columns(rows)
-
-    def plain_frame(self, rows: list[Any], text: bytes) -> NumberFrame | None:
-        """Return rows as `from_rows` does where each is a list of numbers within bounds; None where anything else is.
-
-        Parameters
-        ----------
-        rows : list
-            At least one row.
-        text : bytes
-            The JSON they were read from: what is written without these letters and signs is nothing but numbers.
-        """
-        width, count = len(self.names), len(rows)
-        if self._texts or count > self.limits.max_rows or text.count(b"[") != count + 1:
-            return None
-        # A literal NaN, which is no JSON, is read by the slow reader.
-        if b'"' in text or b"n" in text or b"N" in text or b"t" in text or b"f" in text or b"{" in text:
-            return None
-        if {list} != set(map(type, rows)) or {width} != set(map(len, rows)):
-            return None
-        matrix = np.fromiter(chain.from_iterable(rows), np.float64, count * width).reshape(count, width)
-        if len(rows) == 1 and self._inner[0] <= min(rows[0]) and max(rows[0]) <= self._inner[1]:
-            return NumberFrame(self._layout, matrix)
-        inside = (matrix >= self._low) & (matrix <= self._high)
-        return NumberFrame(self._layout, matrix) if inside.all() else None
 
     def _check_shape(self, rows: Sequence[Any]) -> None:
         width = len(self.names)
@@ -202,7 +178,7 @@ class InputPlan:
 
     def _named(self, matrix: npt.NDArray[np.float64], texts: Mapping[int, list[Any]]) -> Columns:
         if not texts:
-            return NumberFrame(self._layout, matrix)
+            return NumberFrame(self.layout, matrix)
         by_place: dict[int, npt.NDArray[Any]] = {i: matrix[:, place] for place, i in enumerate(self._numbers)}
         for i, values in texts.items():
             by_place[i] = self._text(i, values)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -12,9 +12,10 @@ import orjson
 
 from predictions.core.inputs import Columns
 from predictions.core.log_row import LogRow
-from predictions.core.number_frame import NumberFrame
+from predictions.core.number_frame import Layout, NumberFrame
 
 _NOTHING: Mapping[str, Any] = {}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # Not frozen: one is made for each request, and a frozen one takes three times as long to make.
@@ -90,6 +91,72 @@ class LogEntry:
         if self.probabilities is not None:
             outputs["probabilities"] = self.probabilities
         return orjson.dumps(outputs)
+
+
+class LoggedVersion(NamedTuple):
+    """What the log says of a version that takes nothing but numbers, none of them hidden."""
+
+    id: int
+    model: str
+    layout: Layout
+
+
+class RowEntry(NamedTuple):
+    """One row of numbers that production answered, on its way to the log as a `LogEntry` is.
+
+    Nothing is made of it before the log's thread asks: whoever answers has only left it what was there.
+    `number` is the id's, `at_ns` the time in nanoseconds since 1970, `inputs` and `outputs` are JSON.
+    """
+
+    number: int
+    at_ns: int
+    version: LoggedVersion
+    generation: int
+    request_id: str
+    principal: str
+    cells: list[float]
+    inputs: bytes
+    outputs: bytes
+    latency_ms: float
+    rows: int = 1
+    role: str = "production"
+
+    @property
+    def id(self) -> UUID:
+        """Return the id of the answer."""
+        return UUID(int=self.number)
+
+    @property
+    def model(self) -> str:
+        """Return whose version answered."""
+        return self.version.model
+
+    @property
+    def frame(self) -> NumberFrame:
+        """Return the inputs as columns."""
+        return NumberFrame(self.version.layout, np.array([self.cells], dtype=np.float64))
+
+    def row(self) -> LogRow:
+        """Return what is stored of it."""
+        return LogRow(
+            UUID(int=self.number),
+            self.request_id,
+            self.version.id,
+            self.generation,
+            self.role,
+            self.principal,
+            "[]",
+            self.version.layout.names_json,
+            self.inputs.decode(),
+            self.outputs.decode(),
+            "{}",
+            "{}",
+            "",
+            1,
+            self.latency_ms,
+            _EPOCH + timedelta(microseconds=self.at_ns // 1000),
+            "api",
+        )
 
 
 def _matrix_json(matrix: npt.NDArray[np.float64]) -> bytes:

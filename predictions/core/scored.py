@@ -9,7 +9,7 @@ from predictions.core.inputs import Columns
 
 
 # Not frozen: one is made for each request, and a frozen one takes three times as long to make.
-@dataclass(kw_only=True, slots=True)
+@dataclass(slots=True)
 class Scored:
     """Checked inputs and what the version said about them.
 

@@ -157,7 +157,7 @@ def _let_in(method: Method, authorization: str, trailing: dict[str, str]) -> tok
         raise exceptions.PermissionDenied
     decision = hit(method.scope, principal.name, config.rate_limit)
     if decision is not None:
-        trailing |= {name.lower(): value for name, value in decision.headers().items()}
+        trailing |= {name.lower(): value for name, value in decision.headers()}
         if not decision.allowed:
             raise exceptions.Throttled(wait=decision.retry_after)
     return principal

@@ -15,18 +15,25 @@ from tests.predictions.test_lane import ask
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("serving")]
 
+LONG_AGO = 1e-9
+
 
 @pytest.fixture
 def gate() -> Iterator[Gate]:
     yield Gate(get_wsgi_application())
-    for seats in (*crew.working, crew.reading):
-        seats.clear()
+    crew.seats.difference_update([seat for seat in crew.seats if seat.since == LONG_AGO])
 
 
 def fill(count: int, *kinds: Work) -> None:
     """Have so many requests of each kind in progress."""
     for kind in kinds or Work:
-        crew.working[kind].update(Seat() for _ in range(count))
+        crew.seats.update(taken(kind) for _ in range(count))
+
+
+def taken(kind: Work = Work.OTHER, *, reads: bool = False) -> Seat:
+    seat = Seat()
+    seat.since, seat.work, seat.is_reading = LONG_AGO, kind, reads
+    return seat
 
 
 def refusals(reason: str) -> float:
@@ -78,7 +85,7 @@ def test_what_waits_for_other_things_holds_up_no_prediction(gate: Gate, configur
 def test_health_and_metrics_are_always_answered(gate: Gate, configure: Configure, path: str) -> None:
     configure(server__max_in_progress=1, server__max_slow_senders=1)
     fill(9)
-    crew.reading.update(Seat() for _ in range(9))
+    crew.seats.update(taken(reads=True) for _ in range(9))
     status, _, content = ask(gate, b"", path=path, REQUEST_METHOD="GET")
     assert b'"code":"overloaded"' not in content.replace(b" ", b"")
     assert status.startswith("503") == path.endswith("/ready")
@@ -86,7 +93,7 @@ def test_health_and_metrics_are_always_answered(gate: Gate, configure: Configure
 
 def test_where_many_send_slowly_only_bodies_are_refused(gate: Gate, configure: Configure) -> None:
     configure(server__max_slow_senders=2)
-    crew.reading.update(Seat() for _ in range(2))
+    crew.seats.update(taken(reads=True) for _ in range(2))
     status, _, content = ask(gate, path="/api/v1/token")
     assert (status, json.loads(content)["fields"]) == ("503 Service Unavailable", {"reason": "slow_senders"})
     assert ask(gate, b"", path="/", REQUEST_METHOD="GET")[0] == "200 OK"
@@ -99,13 +106,13 @@ def test_what_is_in_progress_is_forgotten_when_it_ends(gate: Gate) -> None:
     ask(gate, path="/api/v1/token")
     with pytest.raises(ZeroDivisionError):
         ask(Gate(fails))
-    assert [*crew.working, crew.reading] == [set(), set(), set()]
+    assert [*map(crew.in_progress, Work), crew.reading()] == [0, 0, 0]
 
 
 def seats(count: int) -> tuple[Crew, list[Seat]]:
     """Return a crew of so many threads that nobody watches, with one on turn and the others at rest."""
     made, them = Crew(), [Seat() for _ in range(count)]
-    made._on_turn.add(them[0])
+    made.seats.update(them)
     made._resting.extend(them[1:])
     return made, them
 
@@ -113,10 +120,10 @@ def seats(count: int) -> tuple[Crew, list[Seat]]:
 def test_one_that_is_held_up_is_relieved_by_one_that_rests() -> None:
     made, (held, other) = seats(2)
     made.enter(held, Work.PREDICT)
-    made.begin_reading(held)
+    held.is_reading = True
     made._relieve(held)
     assert other.turn.acquire(blocking=False)
-    assert made._on_turn == {other}
+    assert made.on_turn == {other}
     made.end_reading(held)
     assert made.leave(held)  # there are two on turn now: one may rest
 
@@ -130,17 +137,19 @@ def test_one_that_is_not_held_up_keeps_its_turn() -> None:
 
 def test_where_many_are_held_up_by_work_each_further_one_has_somebody_listen() -> None:
     made, them = seats(8)
-    for seat in them[:5]:
+    for _ in them[:5]:
+        (seat,) = made.on_turn
         made.enter(seat, Work.PREDICT)
         made._relieve(seat)
     # Nobody had to see the sixth be slow.
-    made.enter(them[-1], Work.PREDICT)
-    assert len(made._on_turn) == 1
-    assert them[-1] not in made._on_turn
+    (sixth,) = made.on_turn
+    made.enter(sixth, Work.PREDICT)
+    assert len(made.on_turn) == 1
+    assert sixth not in made.on_turn
 
 
 def test_the_turn_of_a_thread_that_ends_goes_to_another() -> None:
     made, (gone, other) = seats(2)
     made.gone(gone)
     assert other.turn.acquire(blocking=False)
-    assert made._on_turn == {other}
+    assert made.on_turn == {other}
