@@ -5,16 +5,17 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from prometheus_client import REGISTRY, Counter, Histogram
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 # So many wait at most where nobody counts them in time.
-MOST = 20_000
+MOST, MOST_ARRAYS = 20_000, 200
 
 
 Value = TypeVar("Value")
@@ -72,16 +73,32 @@ class NotedHistogram(Noted[float]):
     def __init__(self, histogram: Histogram) -> None:
         super().__init__()
         self._histogram = histogram
+        self._many: deque[npt.NDArray[np.float64]] = deque()
 
     def observe(self, value: float) -> None:
         """Leave an observation."""
         self.note(value)
 
-    def observe_all(self, values: Iterable[float]) -> None:
+    def observe_all(self, values: npt.NDArray[np.float64] | Sequence[float]) -> None:
         """Leave many."""
-        self._values.extend(values)
-        if len(self._values) > MOST:
+        if isinstance(values, np.ndarray):
+            self._many.append(values)
+        else:
+            self._values.extend(values)
+        if len(self._values) > MOST or len(self._many) > MOST_ARRAYS:
             self.count()
+
+    def count(self) -> None:
+        """Count what waits."""
+        super().count()
+        with self._lock:
+            if waiting := [self._many.popleft() for _ in range(len(self._many))]:
+                observe_many(self._histogram, np.concatenate(waiting))
+
+    def forget(self) -> None:
+        """Drop what a parent process has left and counts itself."""
+        super().forget()
+        self._many.clear()
 
     def _count(self, values: list[float]) -> None:
         observe_many(self._histogram, values)
@@ -115,7 +132,7 @@ class NotedRows(Noted[tuple[float, float, float | None]]):
             observe_many(self._confidence, known)
 
 
-def observe_many(histogram: Histogram, values: Sequence[float]) -> None:
+def observe_many(histogram: Histogram, values: npt.NDArray[np.float64] | Sequence[float]) -> None:
     """Do what a histogram's `observe` does one by one, each time through all buckets."""
     places = np.bincount(np.searchsorted(histogram._upper_bounds, values))
     for place in np.flatnonzero(places).tolist():

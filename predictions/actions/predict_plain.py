@@ -18,6 +18,7 @@ from predictions.actions.log_predictions import log
 from predictions.adapters.loading import LoadedVersion, ScoreRow
 from predictions.adapters.scoring import score_frame
 from predictions.core.answer import answer_json, row_answer_json
+from predictions.core.bulk_json import LONG
 from predictions.core.caller import Caller, check_may_call
 from predictions.core.inputs import Columns
 from predictions.core.log_entry import LogEntry, RowEntry
@@ -62,6 +63,8 @@ def predict_plain(body: bytes, *, caller: Caller, request_id: str, model: str | 
     if (scored := loaded.cache.get(body)) is not None:
         loaded.meters.cache_hits.inc()
         return _hand_out(asked, scored, b"")
+    if len(body) >= LONG and (plain := loaded.plan.plain) is not None and (read := plain.read(body)) is not None:
+        return _hand_out(asked, _scored(loaded, read, body), _list_in(body))
     value = read_json(body, max_depth=loaded.max_depth)
     if type(value) is dict and len(value) == 1 and type(rows := value.get("data")) is list and rows:
         return _answer_rows(asked, body, rows)
@@ -86,7 +89,7 @@ class _Asked(NamedTuple):
 def _answer_rows(asked: _Asked, body: bytes, rows: list[Any]) -> bytes:
     """Answer a list of rows; the log keeps rows of numbers as the client wrote them."""
     loaded = asked.loaded
-    plain, text = loaded.plan.plain, body[body.index(b"[") : body.rindex(b"]") + 1]
+    plain, text = loaded.plan.plain, _list_in(body)
     if plain is not None:
         if len(rows) == 1 and loaded.score_row is not None and (cells := plain.row(rows, text)) is not None:
             answer = _answer_row(asked, loaded.score_row, cells, text, body)
@@ -95,6 +98,11 @@ def _answer_rows(asked: _Asked, body: bytes, rows: list[Any]) -> bytes:
         if (frame := plain.frame(rows, text)) is not None:
             return _hand_out(asked, _scored(loaded, frame, body), text)
     return _hand_out(asked, _scored(loaded, loaded.plan.from_rows(rows), body), b"")
+
+
+def _list_in(body: bytes) -> bytes:
+    """Return the text of the only list, with the lists in it."""
+    return body[body.index(b"[") : body.rindex(b"]") + 1]
 
 
 def _answer_row(asked: _Asked, score_row: ScoreRow, cells: list[float], text: bytes, body: bytes) -> bytes | None:
@@ -145,7 +153,7 @@ def _hand_out(asked: _Asked, scored: Scored, text: bytes) -> bytes:
         entity_keys=(),
         frame=scored.frame,
         predictions=scored.predictions,
-        probabilities=scored.probabilities,
+        probabilities=None,
         latency_ms=seconds * 1000,
         at=at,
         source="api",

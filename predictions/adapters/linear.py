@@ -70,7 +70,7 @@ def _shares(margins: list[float]) -> npt.NDArray[np.float64]:
     """Return the shares of both classes; Python's exponential, for one row as for many, gives the same bits."""
     if len(margins) == 1:
         return np.array([_pair(margins[0])])
-    smalls = np.array([math.exp(-abs(margin)) for margin in margins])
+    smalls = np.array(list(map(math.exp, (-np.abs(margins)).tolist())))
     less, more = smalls / (1 + smalls), 1 / (1 + smalls)
     is_second = np.array(margins) > 0
     return np.stack([np.where(is_second, less, more), np.where(is_second, more, less)], axis=1)

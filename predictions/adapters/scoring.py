@@ -5,6 +5,7 @@ import time
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from predictions.adapters.loading import LoadedVersion
 from predictions.core.inputs import Columns
@@ -25,16 +26,17 @@ def score_frame(loaded: LoadedVersion, frame: Columns) -> Scored:
     started = time.perf_counter()
     scores = loaded.runtime.score(frame)
     loaded.meters.scoring.observe(time.perf_counter() - started)
-    shares = scores.probabilities
-    if shares is None:
+    if scores.probabilities is None:
         # Text and labels have no such fault; a sum of numbers shows one of them.
         if not loaded.classes and not np.isfinite(np.asarray(scores.predictions, dtype=np.float64)).all():
             raise NotFiniteError(f"{loaded.model}@{loaded.number} has no finite answer for these values")
-        return Scored(frame=frame, predictions=scores.predictions, probabilities=None, confidence=[])
-    rows: list[list[float]] = shares.tolist()
+        return Scored(frame, scores.predictions, None, ())
+    # A share in single precision is written as the double it is.
+    shares: npt.NDArray[np.float64] = np.ascontiguousarray(scores.probabilities, dtype=np.float64)
     # Of a few rows Python is done before numpy begins.
-    few = len(rows) <= FEW
-    if not (all(map(math.isfinite, chain.from_iterable(rows))) if few else np.isfinite(shares).all()):
+    rows = shares.tolist() if len(shares) <= FEW else None
+    if not (np.isfinite(shares).all() if rows is None else all(map(math.isfinite, chain.from_iterable(rows)))):
         raise NotFiniteError(f"{loaded.model}@{loaded.number} has no finite answer for these values")
-    confidence: list[float] = list(map(max, rows)) if few else shares.max(axis=1).tolist()
-    return Scored(frame=frame, predictions=scores.predictions, probabilities=rows, confidence=confidence)
+    if rows is None:
+        return Scored(frame, scores.predictions, shares, shares.max(axis=1))
+    return Scored(frame, scores.predictions, rows, [*map(max, rows)])

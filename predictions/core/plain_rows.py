@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from predictions.core.bulk_json import read_matrix
 from predictions.core.number_frame import Layout, NumberFrame
 
 _ONE_ROW = 2
@@ -69,7 +70,23 @@ class PlainRows:
             return None
         if {list} != set(map(type, rows)) or {width} != set(map(len, rows)):
             return None
-        matrix = np.fromiter(chain.from_iterable(rows), np.float64, count * width).reshape(count, width)
+        return self._within(np.fromiter(chain.from_iterable(rows), np.float64, count * width).reshape(count, width))
+
+    def read(self, body: bytes) -> NumberFrame | None:
+        """Return the rows of a body of nothing but `data` and rows of numbers within bounds as columns; else None.
+
+        Parameters
+        ----------
+        body : bytes
+            JSON text.
+        """
+        matrix = read_matrix(body, self._width)
+        return None if matrix is None or len(matrix) > self._max_rows else self._within(matrix)
+
+    def _within(self, matrix: npt.NDArray[np.float64]) -> NumberFrame | None:
+        low, high = self._inner
+        if low <= matrix.min() and matrix.max() <= high:
+            return NumberFrame(self.layout, matrix)
         inside = (matrix >= self._low) & (matrix <= self._high)
         return NumberFrame(self.layout, matrix) if inside.all() else None
 

@@ -14,7 +14,7 @@ from tests.predictions.conftest import Configure
 from tests.predictions.tiny import staged
 
 BODY = b'{"data": [[4.0, 1.5, "red"]]}'
-SCORED = Scored(frame={"a": np.array([1.0])}, predictions=[1], probabilities=None, confidence=[])
+SCORED = Scored({"a": np.array([1.0])}, [1], None, ())
 
 
 def ask(body: bytes = BODY) -> PredictAnswer:

@@ -28,7 +28,17 @@ def with_first(cell: str) -> str:
     return ", ".join([cell, *map(str, ZEROS[1:])])
 
 
+def many(*last: str) -> bytes:
+    """Return a long body whose last rows are these."""
+    rows = [f"[{', '.join(map(str, row))}]" for row in drawn(60)]
+    return f'{{"data": [{", ".join([*rows, *last])}]}}'.encode()
+
+
 BODIES = [
+    many(),
+    *(many(f"[{with_first(cell)}]") for cell in ("-0", "true", "1e30", "18446744073709551616", "12345678901", "1E2")),
+    many().replace(b", ", b" ,\n\t"),
+    many().replace(b'"data"', b'"d\\u0061ta"'),
     body_of(", ".join(map(str, drawn(1)[0]))),
     json.dumps({"data": drawn(40)}).encode(),
     json.dumps({"data": drawn(2)}, indent=3).encode(),
@@ -47,6 +57,26 @@ REFUSED = [
     b'{"data": [[%b], [%b]]}' % (b"1, " * COLUMNS + b"1", b"1, " * (COLUMNS - 2) + b"1"),
     b'{"data": []}',
     b'{"data": [], "data": [[1]]}',
+    # Long enough for the reader that makes no objects: it must not take what the other refuses.
+    *(
+        many(*rows)
+        for rows in (
+            [f"[{', '.join(['1'] * (COLUMNS - 1))}]", f"[{', '.join(['1'] * (COLUMNS + 1))}]"],
+            [f"[[1], {', '.join(['1'] * (COLUMNS - 1))}]"],
+            [f"[[1, 1], {', '.join(['1'] * (COLUMNS - 2))}]"],
+            ["1"],
+            ["null"],
+            ["[]"],
+            [json.dumps({f"n{place}": 0 for place in range(COLUMNS)})],
+            *([f"[{with_first(cell)}]"] for cell in ("null", "NaN", '"1"', "1e31", "1e999", "{}", "01", "+1", "1.")),
+        )
+    ),
+    b"\xef\xbb\xbf" + many(),
+    many() + b"x",
+    many()[:-2],
+    many().replace(b'"data"', b'"datum"'),
+    many()[:-1] + b', "data": [[1]]}',
+    many().replace(b'"data"', b'"data": [[1]], "data"'),
 ]
 
 
