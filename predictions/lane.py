@@ -24,11 +24,14 @@ from predictions.actions.predict_plain import predict_plain
 from predictions.adapters.limits import ENVIRON_KEY, hit
 from predictions.adapters.slow import note_slow
 from predictions.noted import NotedRequests
+from predictions.parsers import ARROW
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
-JSON_TYPES = frozenset(("application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"))
-ACCEPTED = frozenset(("", "*/*", "application/json", "application/json, */*"))
+JSON = "application/json"
+# What a body may be and its answer is, by what the client calls it.
+FORMS = {JSON: JSON, f"{JSON}; charset=utf-8": JSON, f"{JSON};charset=utf-8": JSON, ARROW: ARROW}
+ACCEPTED = {JSON: frozenset(("", "*/*", JSON, f"{JSON}, */*")), ARROW: frozenset(("", "*/*", ARROW))}
 # Middleware that only adds headers; what they add is learnt from them, not copied here.
 HEADER_MIDDLEWARE = (
     "django.middleware.security.SecurityMiddleware",
@@ -76,8 +79,9 @@ class Lane:
         started = time.perf_counter()
         if environ["REQUEST_METHOD"] == "POST" and (found := _route(environ.get("PATH_INFO", ""))):
             principal = _caller(environ)
-            if principal is not None and (length := _ordinary_length(environ)):
-                answer = _answer(environ, principal, found[0], length)
+            form = FORMS.get(environ.get("CONTENT_TYPE", "").lower())
+            if principal is not None and form is not None and (length := _ordinary_length(environ, form)):
+                answer = _answer(environ, principal, found[0], length, form)
                 if answer is not None:
                     headers, content = answer
                     seconds = time.perf_counter() - started
@@ -122,13 +126,12 @@ def _caller(environ: Environ) -> tokens.Principal | None:
     return None
 
 
-def _ordinary_length(environ: Environ) -> int:
+def _ordinary_length(environ: Environ, form: str) -> int:
     """Return the length of the body if nothing about the request is unusual, else 0."""
     find = environ.get
     length = find("CONTENT_LENGTH") or ""
     ordinary = (
-        find("CONTENT_TYPE", "").lower() in JSON_TYPES
-        and find("HTTP_ACCEPT", "") in ACCEPTED
+        find("HTTP_ACCEPT", "") in ACCEPTED[form]
         and not find("QUERY_STRING")
         and not find("SCRIPT_NAME")
         and "HTTP_TRANSFER_ENCODING" not in environ
@@ -150,7 +153,7 @@ def _is_known_host(host: str, *allowed: str) -> bool:
 
 
 def _answer(
-    environ: Environ, principal: tokens.Principal, model: str | None, length: int
+    environ: Environ, principal: tokens.Principal, model: str | None, length: int, form: str
 ) -> tuple[list[tuple[str, str]], bytes] | None:
     decision = hit("predict", principal.name, setting("CONFIG").rate_limit)
     environ[ENVIRON_KEY] = decision
@@ -160,7 +163,10 @@ def _answer(
     asked_by = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
     caller = principal.caller
     try:
-        content = predict_plain(body, caller=caller, request_id=asked_by, model=model)
+        content = predict_plain(body, caller=caller, request_id=asked_by, model=model, arrow=form is ARROW)
+        if content is None and form is ARROW:
+            environ["wsgi.input"] = io.BytesIO(body)
+            return None
         if content is None:
             asked = PredictRequest(principal=caller.name, caller=caller, request_id=asked_by, model=model, body=body)
             content = predict(asked).json()
@@ -169,7 +175,7 @@ def _answer(
         environ["wsgi.input"] = io.BytesIO(body)
         return None
     scheme, forwarded = environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_X_FORWARDED_PROTO", "")
-    headers = [*_fixed_headers(scheme, forwarded[:8]), ("Content-Length", str(len(content)))]
+    headers = [*_fixed_headers(form, scheme, forwarded[:8]), ("Content-Length", str(len(content)))]
     if decision is not None:
         headers += decision.headers()
     headers.append(("X-Request-ID", asked_by))
@@ -177,7 +183,7 @@ def _answer(
 
 
 @lru_cache(maxsize=16)
-def _fixed_headers(scheme: str, forwarded: str) -> tuple[tuple[str, str], ...]:
+def _fixed_headers(form: str, scheme: str, forwarded: str) -> tuple[tuple[str, str], ...]:
     """Return the answer's type, and the headers Django's middleware would add to it."""
 
     def empty(request: HttpRequest) -> HttpResponse:
@@ -191,4 +197,4 @@ def _fixed_headers(scheme: str, forwarded: str) -> tuple[tuple[str, str], ...]:
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": _routes().default, "wsgi.input": io.BytesIO()}
     environ |= {"wsgi.url_scheme": scheme, "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
     environ |= {"HTTP_X_FORWARDED_PROTO": forwarded} if forwarded else {}
-    return ("Content-Type", "application/json"), *handler(WSGIRequest(environ)).items()
+    return ("Content-Type", form), *handler(WSGIRequest(environ)).items()

@@ -17,34 +17,40 @@ from predictions import engine
 from predictions.actions.log_predictions import log
 from predictions.adapters.loading import LoadedVersion, ScoreRow
 from predictions.adapters.scoring import score_frame
-from predictions.core.answer import answer_json, row_answer_json
+from predictions.core.answer import about_answer, answer_json, row_answer_json
+from predictions.core.arrow_tables import arrow_stream, parse_arrow
 from predictions.core.bulk_json import LONG
 from predictions.core.caller import Caller, check_may_call
 from predictions.core.inputs import Columns
 from predictions.core.log_entry import LogEntry, RowEntry
 from predictions.core.parse import payload_of, read_json
 from predictions.core.scored import Scored
+from predictions.core.tables import frame_of
 
 
-def predict_plain(body: bytes, *, caller: Caller, request_id: str, model: str | None) -> bytes | None:
-    """Answer a JSON body with the version in production, where nothing about the request is out of the ordinary.
+def predict_plain(
+    body: bytes, *, caller: Caller, request_id: str, model: str | None, arrow: bool = False
+) -> bytes | None:
+    """Answer a body with the version in production, where nothing about the request is out of the ordinary.
 
     Parameters
     ----------
     body : bytes
-        The JSON text of a predict request.
+        The JSON text of a predict request, or an Arrow stream.
     caller : Caller
         Who asks.
     request_id : str
         The request's own id.
     model : str, optional
         The model's name; the default model if None.
+    arrow : bool, default False
+        Whether the body is an Arrow stream, and the answer shall be one.
 
     Returns
     -------
     bytes or None
-        The JSON text of the answer; None, with nothing done, where `predict` must decide: a canary or a shadow is
-        there, rows are limited, or entities are asked about.
+        The JSON text of the answer, or its stream; None, with nothing done, where `predict` must decide: a canary or
+        a shadow is there, rows are limited, or entities are asked about.
 
     Raises
     ------
@@ -60,6 +66,8 @@ def predict_plain(body: bytes, *, caller: Caller, request_id: str, model: str | 
         return None
     check_may_call(caller, caller.name, serving.model, serving.callers)
     asked = _Asked(request_id, caller.name, serving.generation, loaded, now, started)
+    if arrow:
+        return _answer_arrow(asked, body)
     if (scored := loaded.cache.get(body)) is not None:
         loaded.meters.cache_hits.inc()
         return _hand_out(asked, scored, b"")
@@ -135,8 +143,22 @@ def _answer_row(asked: _Asked, score_row: ScoreRow, cells: list[float], text: by
     return row_answer_json(outputs, loaded.about, number, now)
 
 
+def _answer_arrow(asked: _Asked, body: bytes) -> bytes:
+    loaded = asked.loaded
+    table = parse_arrow(body, max_rows=loaded.plan.limits.max_rows)
+    scored = score_frame(loaded, frame_of(loaded.plan, table))
+    key, at = _note(asked, scored, b"")
+    about = about_answer(loaded.model, loaded.number, "production", key, at)
+    return arrow_stream(scored.predictions, scored.shares, about)
+
+
 def _hand_out(asked: _Asked, scored: Scored, text: bytes) -> bytes:
     """Count and log an answer, and return its bytes."""
+    return answer_json(scored.json, asked.loaded.about, *_note(asked, scored, text))
+
+
+def _note(asked: _Asked, scored: Scored, text: bytes) -> tuple[UUID, datetime]:
+    """Count and log an answer; return its id and time."""
     request_id, principal, generation, loaded, now, started = asked
     key, at, seconds = UUID(int=ordered_number(now)), datetime.now(UTC), time.perf_counter() - started
     loaded.meters.confidence.observe_all(scored.confidence)
@@ -162,7 +184,7 @@ def _hand_out(asked: _Asked, scored: Scored, text: bytes) -> bytes:
         outputs_json=scored.json,
     )
     log.offer(entry)
-    return answer_json(scored.json, loaded.about, key, at)
+    return key, at
 
 
 def _scored(loaded: LoadedVersion, frame: Columns, body: bytes) -> Scored:

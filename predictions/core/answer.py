@@ -59,13 +59,7 @@ class PredictAnswer:
 
     def about(self) -> dict[str, Any]:
         """Return who answered, when, and the id of the answer."""
-        return {
-            "model": self.model,
-            "version": self.version,
-            "role": self.role,
-            "prediction_id": str(self.prediction_id),
-            "timestamp": f"{self.at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
-        }
+        return about_answer(self.model, self.version, self.role, self.prediction_id, self.at)
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object of the answer."""
@@ -83,6 +77,36 @@ class PredictAnswer:
     def json(self) -> bytes:
         """Return the answer's bytes, the same through every edge."""
         return orjson.dumps(self.body())
+
+
+def about_answer(model: str, version: int, role: str, key: UUID, at: datetime) -> dict[str, Any]:
+    """Return who answered, when, and the id of the answer.
+
+    Parameters
+    ----------
+    model : str
+        Whose version answered.
+    version : int
+        Its number.
+    role : str
+        As what it answered.
+    key : UUID
+        The answer's id.
+    at : datetime
+        When it was answered, UTC.
+
+    Returns
+    -------
+    dict
+        By name.
+    """
+    return {
+        "model": model,
+        "version": version,
+        "role": role,
+        "prediction_id": str(key),
+        "timestamp": f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z",
+    }
 
 
 def answer_json(outputs: bytes, about: bytes, key: UUID, at: datetime) -> bytes:

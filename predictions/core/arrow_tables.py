@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from flatbuffers import number_types
 from flatbuffers.table import Table as FlatTable
 
@@ -147,6 +149,8 @@ def _matrix(table: pa.Table) -> Table:
     )
     if len(cells) != len(column) * width:
         raise InvalidRequestError("a row is missing: the lists must not be null")
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu":
+        return Table(matrix=cells.reshape(-1, width))
     return Table(columns=[cells[place::width] for place in range(width)])
 
 
@@ -177,11 +181,30 @@ def arrow_answer(answer: PredictAnswer) -> bytes:
     bytes
         Columns predictions and, for a classifier, probabilities; who answered stands in the schema's metadata.
     """
-    columns: dict[str, pa.Array] = {"predictions": pa.array(answer.predictions)}
-    if answer.probabilities is not None:
-        shares = pa.array([share for row in answer.probabilities for share in row], pa.float64())
-        columns["probabilities"] = pa.FixedSizeListArray.from_arrays(shares, len(answer.classes))
-    about = answer.about()
+    shares = None if answer.probabilities is None else np.array(answer.probabilities, dtype=np.float64)
+    return arrow_stream(answer.predictions, shares, answer.about())
+
+
+def arrow_stream(predictions: list[Any], shares: npt.NDArray[np.float64] | None, about: Mapping[str, Any]) -> bytes:
+    """Return predictions as an Arrow IPC stream; see `arrow_answer`.
+
+    Parameters
+    ----------
+    predictions : list
+        One label or value per row.
+    shares : ndarray of shape (n_rows, n_classes), optional
+        One share per class and row; None for a regression.
+    about : mapping
+        Who answered.
+
+    Returns
+    -------
+    bytes
+        The stream.
+    """
+    columns: dict[str, pa.Array] = {"predictions": pa.array(predictions)}
+    if shares is not None:
+        columns["probabilities"] = pa.FixedSizeListArray.from_arrays(pa.array(shares.ravel()), shares.shape[1])
     table = pa.table(columns).replace_schema_metadata({key: str(value) for key, value in about.items()})
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as stream:

@@ -145,6 +145,25 @@ class InputPlan:
             matrix[:, place] = columns[i]
         return self._named(self._bounded(matrix, lambda: _rows(columns)), {i: _cells(columns[i]) for i in self._texts})
 
+    def from_matrix(self, matrix: npt.NDArray[Any]) -> Columns:
+        """Return numbers by row, in the order of a model of numbers, as checked columns; see `from_rows`.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (n_rows, n_columns)
+            NaN for a missing one.
+
+        Raises
+        ------
+        InvalidRequestError
+            If a number is out of bounds or missing.
+        TooManyRowsError
+            If there are more rows than one request may hold.
+        """
+        self.check_count(len(matrix))
+        cells = matrix.astype(np.float64)
+        return NumberFrame(self.layout, self._bounded(cells, lambda: matrix.tolist()))
+
     def check_count(self, count: int) -> None:
         """Refuse more rows than one request may hold.
 

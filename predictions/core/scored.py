@@ -41,6 +41,11 @@ class Scored:
         self._shares, self._json = shares, outputs
 
     @property
+    def shares(self) -> npt.NDArray[np.float64] | None:
+        """Return the shares as an array; None for a regression."""
+        return None if self._shares is None else np.asarray(self._shares, dtype=np.float64)
+
+    @property
     def probabilities(self) -> list[list[float]] | None:
         """Return the shares as lists; None for a regression."""
         shares: list[list[float]] | None

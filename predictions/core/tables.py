@@ -18,7 +18,7 @@ Column = npt.NDArray[Any] | list[Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """What a client of another dialect asks about; either columns or rows are given.
+    """What a client of another dialect asks about; either columns, a matrix or rows are given.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class Table:
         The names of the columns; None if they stand in the model's order.
     columns : sequence of ndarray or list, optional
         One per name: arrays of numbers with NaN for missing, or lists of cells with None.
+    matrix : ndarray of shape (n_rows, n_columns), optional
+        Numbers by row, NaN for missing, in the model's order.
     rows : sequence of list, optional
         Cells by row.
     lenient : bool, default False
@@ -36,6 +38,7 @@ class Table:
 
     names: Sequence[str] | None = None
     columns: Sequence[Column] | None = None
+    matrix: npt.NDArray[Any] | None = None
     rows: Sequence[Any] | None = None
     lenient: bool = False
     are_texts: bool = False
@@ -67,6 +70,10 @@ def frame_of(plan: InputPlan, table: Table) -> Columns:
     if table.rows is not None:
         return plan.from_rows(_rows(plan, table.rows, table.names or (), order))
     columns = table.columns or ()
+    if table.matrix is not None:
+        if plan.plain is not None and table.matrix.shape[1] == len(plan.names) and len(table.matrix):
+            return plan.from_matrix(table.matrix)
+        columns = [*table.matrix.T]
     if order is not None:
         columns = [columns[place] for place in order]
     elif len(columns) != len(plan.names):

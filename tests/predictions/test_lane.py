@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from django.core.wsgi import get_wsgi_application
 from django.db import OperationalError
@@ -13,6 +14,7 @@ from predictions import engine
 from predictions.actions.log_predictions import flush_log
 from predictions.lane import Lane
 from predictions.models import Prediction
+from predictions.parsers import ARROW
 from tests.predictions.conftest import Configure
 from tests.predictions.tiny import staged
 
@@ -99,6 +101,35 @@ def test_an_ordinary_request_is_answered_alike_by_both(
     assert {k: v for k, v in ours[1].items() if k not in OWN} == {k: v for k, v in theirs[1].items() if k not in OWN}
     assert without_ids(ours[2]) == without_ids(theirs[2])
     assert [int(h["X-RateLimit-Remaining"]) for h in (theirs[1], ours[1])] == [99, 98]
+
+
+def test_an_arrow_stream_is_answered_alike_by_both(edges: tuple[Lane, Edge], token: Token) -> None:
+    lane, django = edges
+    serve()
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {token()}", "CONTENT_TYPE": ARROW}
+    body = stream({"length": [4.0, 5.5], "width": [1.5, None], "colour": ["red", "blue"]})
+    theirs = ask(django, body, **headers)
+    asked = django.calls
+    ours = ask(lane, body, **headers)
+    assert django.calls == asked
+    assert ours[0] == theirs[0] == "200 OK"
+    assert {k: v for k, v in ours[1].items() if k not in OWN} == {k: v for k, v in theirs[1].items() if k not in OWN}
+    first, second = (pa.ipc.open_stream(content).read_all() for content in (ours[2], theirs[2]))
+    assert first.schema.remove_metadata() == second.schema.remove_metadata()
+    assert first.to_pylist() == second.to_pylist()
+    same = [b"model", b"version", b"role"]
+    assert [first.schema.metadata[name] for name in same] == [second.schema.metadata[name] for name in same]
+    wrong = ask(lane, body[:-30], **headers)
+    assert (wrong[0], django.calls) == ("400 Bad Request", asked + 1)
+
+
+def stream(columns: dict[str, list[Any]]) -> bytes:
+    """Return columns as an Arrow stream."""
+    table = pa.table(columns)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
 
 
 @pytest.mark.parametrize(
