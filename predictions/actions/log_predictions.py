@@ -18,15 +18,15 @@ from predictions.core.number_frame import NumberFrame
 _through: list[WorkerEnd] = []
 
 
-def write_through(writer: WorkerEnd) -> None:
+def write_through(writer: WorkerEnd | None) -> None:
     """Have the log writer of this web server store what this process answers.
 
     Parameters
     ----------
-    writer : WorkerEnd
-        The way there; where it leads nowhere, this process writes itself.
+    writer : WorkerEnd, optional
+        The way there; where it leads nowhere, and with None, this process writes itself.
     """
-    _through[:] = [writer]
+    _through[:] = [writer] if writer else []
 
 
 def _write(entries: Sequence[LogEntry]) -> int:

@@ -73,6 +73,11 @@ class LogLink:
         """Tell the writer to end once it has taken what waits."""
         self._pairs[-1][0].send(END)
 
+    def close(self) -> None:
+        """Let go of all ends, where no process is left that uses them."""
+        for end in (end for pair in self._pairs for end in pair):
+            end.close()
+
 
 @dataclass(kw_only=True, slots=True)
 class _Asked:
