@@ -77,6 +77,9 @@ def _start_last(start: Any, status: str, headers: list[tuple[str, str]], *error:
 def _load(ready: Any, listener: int, link: Any, index: int, target: str) -> Leaver:
     """Return the application of a worker; it is ready to answer then."""
     started = time.perf_counter()
+    # Until it answers it has nothing to finish; the server's own handlers would leave it here when all are told to end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     import_module("mlsite.logs").configure()
     import_module("predictions.actions.log_predictions").write_through(link.of_worker(index))
     loaded: Any = load_target(target)
