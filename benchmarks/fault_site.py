@@ -173,7 +173,7 @@ class Site:
         return sorted(found)
 
     def web_workers(self) -> list[int]:
-        """Return the processes that answer: children of the web server's main process."""
+        """Return the processes that answer: children of the web server's main process, save its log writer."""
         found = []
         for pid in self.children(f"--port {self.port}"):
             try:
@@ -181,7 +181,9 @@ class Site:
             except OSError:
                 continue
             found += [int(child) for child in text.split()]
-        return found
+        said = "".join(path.read_text() for path in (self.var / "logs").glob("log-writer*.log"))
+        writers = {int(pid) for pid in re.findall(r"process (\d+) writes the prediction log", said)}
+        return [pid for pid in found if pid not in writers]
 
     def ready_workers(self) -> list[int]:
         """Return those of them that said in their log that they answer."""

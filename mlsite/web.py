@@ -6,6 +6,7 @@
   by its successor. `serve` hands them down: while a web server is replaced or started again, nobody is refused.
 - Modules are imported once, before the workers are forked: a worker is ready as soon as it has loaded its models.
 - Workers that die are started again, however often; only those that never got ready are given longer and longer pauses.
+- One more process writes the prediction log for all workers.
 - On SIGUSR2 it leaves because another has taken its place: its workers accept nothing new and ask their callers to
   connect again, before they finish as they do on SIGTERM.
 """
@@ -38,7 +39,7 @@ logger = logging.getLogger("mlsite.web")  # not the name of what runs as the mai
 # Of callers who keep a connection, those who ask at least this often are told to connect again.
 LEAVE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
-PRELOADED = ("mlsite.urls", "mlsite.logs", "predictions.engine", "predictions.lane")
+PRELOADED = ("mlsite.urls", "mlsite.log_writer", "predictions.engine", "predictions.lane")
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -73,10 +74,14 @@ def _start_last(start: Any, status: str, headers: list[tuple[str, str]], *error:
     return start(status, [*headers, ("Connection", "close")], *error)
 
 
-def _load(ready: Any, listener: int, target: str) -> Leaver:
+def _load(ready: Any, listener: int, link: Any, index: int, target: str) -> Leaver:
     """Return the application of a worker; it is ready to answer then."""
     started = time.perf_counter()
+    # Until it answers it has nothing to finish; the server's own handlers would leave it here when all are told to end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     import_module("mlsite.logs").configure()
+    import_module("predictions.actions.log_predictions").write_through(link.of_worker(index))
     loaded: Any = load_target(target)
     application = Leaver(loaded, listener)
     try:
@@ -107,7 +112,14 @@ class Server(MPServer):
         listener = self._listeners[idx].fileno()
         self._shd = SocketHolder(listener, False, self.backlog)  # type: ignore[call-arg,assignment]  # as it is, not as typed
         self._ready[idx] = ready
-        return super()._spawn_worker(idx, target, partial(_load, ready, listener, self.target))
+        load = partial(_load, ready, listener, self._log_writer.link, idx, self.target)
+        return super()._spawn_worker(idx, target, load)
+
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        wake = self.main_loop_interrupt.set
+        self._log_writer = import_module("mlsite.log_writer").LogWriter(self.workers, self._listeners, wake)
+        self._log_writer.mend()
+        super()._spawn_workers(spawn_target, target_loader)
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
         """Begin to serve."""
@@ -133,6 +145,7 @@ class Server(MPServer):
             if self.interrupt_signal:
                 return
             self.main_loop_interrupt.clear()
+            self._log_writer.mend()
             while self.interrupt_children:
                 index = self.interrupt_children.pop(0)
                 failures = 0 if self._ready[index].value else failures + 1
@@ -156,6 +169,7 @@ class Server(MPServer):
                     os.kill(worker.inner.pid, signal.SIGUSR1)
             time.sleep(LEAVE_SECONDS)
         super()._stop_workers()
+        self._log_writer.end()
 
 
 def preload() -> None:

@@ -1,6 +1,7 @@
 """Hand answers to the prediction log."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 from django.conf import settings
@@ -8,23 +9,40 @@ from django.conf import settings
 from predictions import metrics
 from predictions.actions.write_predictions import write_predictions
 from predictions.adapters.log_buffer import Entry, LogBuffer
+from predictions.adapters.log_link import NoWriterError, WorkerEnd
 from predictions.core.inputs import Columns
 from predictions.core.log_row import LogRow
 from predictions.core.number_frame import NumberFrame
 
+_through: list[WorkerEnd] = []
+
+
+def write_through(writer: WorkerEnd | None) -> None:
+    """Have the log writer of this web server store what this process answers.
+
+    Parameters
+    ----------
+    writer : WorkerEnd, optional
+        The way there; where it leads nowhere, and with None, this process writes itself.
+    """
+    _through[:] = [writer] if writer else []
+
 
 def _write(entries: Sequence[Entry]) -> int:
-    written = _write_rows([entry.row() for entry in entries])
-    _show_means(entries)
-    return written
+    return _write_rows([entry.row() for entry in entries])
 
 
 def _write_rows(rows: Sequence[LogRow]) -> int:
-    return write_predictions(rows, patience_s=settings.CONFIG.prediction_log.write_timeout_s)
+    patience_s = settings.CONFIG.prediction_log.write_timeout_s
+    for writer in _through:
+        # What became of rows that were sent is not known then; written again they stay what they are.
+        with suppress(NoWriterError):
+            return writer.write(rows, patience_s)
+    return write_predictions(rows, patience_s=patience_s)
 
 
 def _show_means(entries: Sequence[Entry]) -> None:
-    """Set the feature means of the models of a batch; a model's newest version decides which features."""
+    """Set the feature means of the models of the last batch; a model's newest version decides which features."""
     frames: dict[str, list[Columns]] = {}
     for entry in entries:
         if entry.role != "shadow":
@@ -52,7 +70,7 @@ def _means(parts: list[Columns]) -> Iterator[tuple[str, float]]:
                 yield name, float(np.nanmean(values))
 
 
-log = LogBuffer(_write, _write_rows)
+log = LogBuffer(_write, _write_rows, _show_means)
 
 
 def flush_log() -> None:

@@ -35,6 +35,7 @@ Item = TypeVar("Item")
 Entry = LogEntry | RowEntry
 Write = Callable[[list[Entry]], int]
 WriteRows = Callable[[Sequence[LogRow]], int]
+Show = Callable[[list[LogEntry]], None]
 
 
 class LogBuffer:
@@ -46,11 +47,14 @@ class LogBuffer:
         Stores a batch in one transaction and returns how many rows it holds now.
     write_rows : callable
         The same for rows that were read back from disk.
+    show : callable, optional
+        Takes the last batch of each flush once it is written.
     """
 
-    def __init__(self, write: Write, write_rows: WriteRows) -> None:
+    def __init__(self, write: Write, write_rows: WriteRows, show: Show = lambda _: None) -> None:
         self._write = write
         self._write_rows = write_rows
+        self._show = show
         self._spool = Spool()
         self._entries: deque[Entry] = deque()
         self._rows = 0
@@ -124,8 +128,13 @@ class LogBuffer:
             If the database is away.
         """
         with self._flushing:
-            while batch := self._batch():
+            # What comes meanwhile is for the next time: many small batches cost more than one.
+            waiting, last = len(self._entries), list[LogEntry]()
+            while waiting > 0 and (batch := self._batch()):
                 self._store(batch)
+                waiting, last = waiting - len(batch), batch
+            if last:
+                self._show(last)
             if settings.CONFIG.prediction_log.durable:
                 self._spool.restore(self._store_rows)
 
@@ -135,7 +144,10 @@ class LogBuffer:
         while waiting:
             part = waiting.pop()
             try:
-                metrics.prediction_log_written_total.inc(self._write(part))
+                written = self._write(part)
+                # Never more written than accepted, also if this process is killed now.
+                metrics.prediction_log_accepted_total.count()
+                metrics.prediction_log_written_total.inc(written)
             except (OperationalError, InterfaceError):
                 self._give_back([entry for later in (part, *reversed(waiting)) for entry in later])
                 raise

@@ -31,7 +31,7 @@ class LogRow(NamedTuple):
 
     def line(self) -> bytes:
         """Return the row as one line of JSON."""
-        return orjson.dumps(self, default=list, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(tuple(self), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def rows_of(lines: Iterator[bytes]) -> Iterator[LogRow | None]:
@@ -51,7 +51,8 @@ def rows_of(lines: Iterator[bytes]) -> Iterator[LogRow | None]:
         try:
             if not line.endswith(b"\n"):
                 raise ValueError("cut off")
-            key, *middle, at, source = orjson.loads(line)
-            yield LogRow._make((UUID(key), *middle, datetime.fromisoformat(at), source))
-        except (ValueError, TypeError):
+            values = orjson.loads(line)
+            values[0], values[-2] = UUID(values[0]), datetime.fromisoformat(values[-2])
+            yield LogRow._make(values)
+        except (ValueError, TypeError, LookupError, AttributeError):
             yield None
