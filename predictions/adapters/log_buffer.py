@@ -35,7 +35,7 @@ Item = TypeVar("Item")
 Entry = LogEntry | RowEntry
 Write = Callable[[list[Entry]], int]
 WriteRows = Callable[[Sequence[LogRow]], int]
-Show = Callable[[list[LogEntry]], None]
+Show = Callable[[list[Entry]], None]
 
 
 class LogBuffer:
@@ -129,7 +129,7 @@ class LogBuffer:
         """
         with self._flushing:
             # What comes meanwhile is for the next time: many small batches cost more than one.
-            waiting, last = len(self._entries), list[LogEntry]()
+            waiting, last = len(self._entries), list[Entry]()
             while waiting > 0 and (batch := self._batch()):
                 self._store(batch)
                 waiting, last = waiting - len(batch), batch

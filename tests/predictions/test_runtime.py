@@ -7,10 +7,16 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from skl2onnx import convert_sklearn
+from skl2onnx import convert_sklearn, to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -139,3 +145,40 @@ def test_an_unlisted_class_is_an_error() -> None:
     pipeline = fitted(FRAME["a"] > 0)
     with pytest.raises(ScoringError, match="does not list"):
         SklearnRuntime(joblib_bytes(pipeline), MIXED, classification("no", "yes")).score(FRAME)
+
+
+WIDE = [{"name": f"n{place}", "dtype": "number"} for place in range(7)]
+TREES = {
+    "forest": RandomForestClassifier(30, random_state=0),
+    "many classes": RandomForestClassifier(30, random_state=1),
+    "boosted": HistGradientBoostingClassifier(max_iter=30, random_state=0),
+    "trees of a regression": RandomForestRegressor(30, random_state=0),
+    "boosted regression": HistGradientBoostingRegressor(max_iter=30, random_state=0),
+    "linear": LogisticRegression(),
+}
+
+
+@pytest.mark.parametrize("kind", TREES)
+def test_a_row_of_numbers_asked_as_it_is_gets_the_bits_it_has_among_others(kind: str) -> None:
+    draw = np.random.default_rng(5)
+    rows = draw.normal(scale=40.0, size=(1000, len(WIDE)))
+    target = rows @ draw.normal(size=len(WIDE))
+    classes = 3 if kind == "many classes" else 2
+    labels = np.digitize(target, np.quantile(target, np.arange(1, classes) / classes))
+    is_regression = "regression" in kind
+    model = make_pipeline(StandardScaler(), clone(TREES[kind])).fit(
+        rows[:300], target[:300] if is_regression else labels[:300]
+    )
+    options = None if is_regression else {id(model): {"zipmap": False}}
+    graph = to_onnx(model, initial_types=[("x", FloatTensorType([None, len(WIDE)]))], options=options, target_opset=17)
+    output = {"task": "regression"} if is_regression else classification(*range(classes))
+    runtime = OnnxRuntime(graph.SerializeToString(), WIDE, output)
+    assert runtime._is_by_row == (kind != "linear")
+    together = runtime.score({f"n{place}": rows[:, place] for place in range(len(WIDE))})
+    for place, row in enumerate(rows.tolist()):
+        prediction, shares = runtime.score_row(row)
+        assert prediction == together.predictions[place]
+        if together.probabilities is not None:
+            assert shares == together.probabilities[place].tolist()
+    few = runtime.score({f"n{place}": rows[:3, place] for place in range(len(WIDE))})
+    assert few.predictions == together.predictions[:3]
