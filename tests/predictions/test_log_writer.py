@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import connections
 
@@ -111,6 +112,38 @@ def test_nothing_is_lost_or_counted_twice_when_the_writer_is_killed_under_load(s
     assert len(rows) == len(set(rows)) == accepted > 500
     assert as_stored(load.ids()) <= set(rows)
     assert DIRECT in said(served, "web")
+
+
+@pytest.mark.postgres
+def test_nothing_is_lost_or_counted_twice_on_postgresql_either(tmp_path: Path) -> None:
+    if not (server := os.environ.get("TEST_POSTGRES_URL")):
+        pytest.skip("TEST_POSTGRES_URL names no PostgreSQL server")
+    name = f"writer_{os.getpid()}"
+    url = f"{server.rpartition('/')[0]}/{name}"
+    with psycopg.connect(server, autocommit=True) as main:
+        main.execute(f'CREATE DATABASE "{name}"')
+        site = Served(tmp_path, workers=2, PROCESS_ROLE="web", DATABASE_URL=url)
+        try:
+            site.start()
+            with Load(site) as load, psycopg.connect(url, autocommit=True) as database:
+                for _ in range(3):
+                    wait_for(lambda: writer(site))
+                    time.sleep(0.5)
+                    # It has a batch in hand, and can't write it.
+                    with database.transaction():
+                        database.execute("LOCK TABLE predictions_prediction IN EXCLUSIVE MODE")
+                        time.sleep(0.5)
+                        os.kill(writer(site) or 0, signal.SIGKILL)
+            wait_for(lambda: settled(site))
+            accepted, written, spooled, shed = counts(site)
+            with psycopg.connect(url) as database:
+                rows = [str(key) for (key,) in database.execute("SELECT id FROM predictions_prediction")]
+        finally:
+            site.stop(signal.SIGKILL)
+            main.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    assert (accepted, shed) == (written + spooled, 0)
+    assert len(rows) == len(set(rows)) == accepted > 500
+    assert load.ids() <= set(rows)
 
 
 def test_a_writer_that_stands_still_is_done_without(served: Served) -> None:
