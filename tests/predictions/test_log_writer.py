@@ -53,6 +53,15 @@ def writer(served: Served) -> int | None:
     return next((pid for pid in children(served) if pid in writers and alive(pid)), None)
 
 
+def kill_writer(served: Served) -> int:
+    """Kill the process that writes, and return which it was."""
+    pid = writer(served)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not alive(pid))
+    return pid
+
+
 def counts(served: Served) -> list[int]:
     return [served.metric(f"prediction_log_{name}_total") for name in ("accepted", "written", "spooled", "shed")]
 
@@ -99,10 +108,8 @@ def test_nothing_is_lost_or_counted_twice_when_the_writer_is_killed_under_load(s
             with closing(sqlite3.connect(served.var_dir / "db.sqlite3", isolation_level=None, timeout=20)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 time.sleep(0.3)
-                killed.add(pid := writer(served) or 0)
-                os.kill(pid, signal.SIGKILL)
+                killed.add(kill_writer(served))
                 other.execute("ROLLBACK")
-            wait_for(lambda pid=pid: not alive(pid))  # type: ignore[misc]  # bound at once
         wait_for(lambda: writer(served))
     wait_for(lambda: settled(served))
     accepted, written, spooled, shed = counts(served)
@@ -133,7 +140,7 @@ def test_nothing_is_lost_or_counted_twice_on_postgresql_either(tmp_path: Path) -
                     with database.transaction():
                         database.execute("LOCK TABLE predictions_prediction IN EXCLUSIVE MODE")
                         time.sleep(0.5)
-                        os.kill(writer(site) or 0, signal.SIGKILL)
+                        kill_writer(site)
             wait_for(lambda: settled(site))
             accepted, written, spooled, shed = counts(site)
             with psycopg.connect(url) as database:
@@ -147,7 +154,8 @@ def test_nothing_is_lost_or_counted_twice_on_postgresql_either(tmp_path: Path) -
 
 
 def test_a_writer_that_stands_still_is_done_without(served: Served) -> None:
-    pid = writer(served) or 0
+    pid = writer(served)
+    assert pid is not None
     with Load(served) as load:
         os.kill(pid, signal.SIGSTOP)
         wait_for(lambda: DIRECT in said(served, "web"))
@@ -193,7 +201,8 @@ def test_all_that_was_answered_is_stored_when_the_whole_group_is_told_to_end(ser
 
 
 def test_the_writer_ends_with_its_server_however_that_ends(served: Served) -> None:
-    pid = writer(served) or 0
+    pid = writer(served)
+    assert pid is not None
     with Load(served) as load:
         wait_for(lambda: len(load.ids()) > 100)
         assert served.process is not None
