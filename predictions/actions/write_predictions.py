@@ -37,11 +37,20 @@ def write_predictions(rows: Sequence[LogRow], *, patience_s: float | None = None
     size = max(1, _most_params() // len(FIELDS))
     with hurried(patience_s), transaction.atomic(durable=True), connection.cursor() as cursor:
         hurry_statements(patience_s)
-        # Many rows a statement: after each one the driver waits for its turn among the threads that answer.
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
+        start = 0
+        while start < len(rows):
+            part = rows[start : start + _rows_at_once(len(rows) - start, size)]
             _execute(cursor, _statement(len(part)), _values(part))
+            start += len(part)
     return len(rows)
+
+
+def _rows_at_once(left: int, most: int) -> int:
+    """Return how many rows the next statement takes: many, for after each one a thread waits for its turn."""
+    if connection.vendor != "sqlite" or left >= most:
+        return min(left, most)
+    # Powers of two: the few statements there are stay prepared, which costs as much as storing their rows.
+    return 1 << (left.bit_length() - 1)
 
 
 def _execute(cursor: CursorWrapper, statement: str, values: list[Any]) -> None:
@@ -61,7 +70,7 @@ def _most_params() -> int:
     return min(MOST_PARAMS, int(connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _statement(rows: int) -> str:
     quote, meta = connection.ops.quote_name, Prediction._meta
     column_of = {field.name: str(field.column) for field in meta.concrete_fields}

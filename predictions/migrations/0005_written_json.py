@@ -14,7 +14,7 @@ def lighten(apps, schema_editor):
     if schema_editor.connection.vendor == "sqlite":
         schema_editor._remake_table(model)
         return
-    for name in schema_editor._constraint_names(model, ["model_version_id"], index=True, foreign_key=False):
+    for name in schema_editor._constraint_names(model, ["model_version_id"], index=True):
         schema_editor.execute(f"DROP INDEX {schema_editor.quote_name(name)}")
 
 

@@ -56,6 +56,15 @@ def row(version: int, at: datetime, **changed: Any) -> LogRow:
     return LogRow(**{**values, **changed})
 
 
+def test_no_index_is_kept_that_another_serves_for() -> None:
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, TABLE).values()
+    indexed = [each["columns"] for each in found if each["index"]]
+    assert ["model_version_id", "at"] in indexed
+    assert ["model_version_id"] not in indexed
+    assert ["model_version_id"] in [each["columns"] for each in found if each["foreign_key"]]
+
+
 def rows_in(table: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import connections
 
@@ -50,6 +51,15 @@ def writer(served: Served) -> int | None:
     """Return the process that writes, or None while there is none."""
     writers = {int(pid) for pid in re.findall(r"process (\d+) writes the prediction log", said(served, "log-writer"))}
     return next((pid for pid in children(served) if pid in writers and alive(pid)), None)
+
+
+def kill_writer(served: Served) -> int:
+    """Kill the process that writes, and return which it was."""
+    pid = writer(served)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not alive(pid))
+    return pid
 
 
 def counts(served: Served) -> list[int]:
@@ -98,10 +108,8 @@ def test_nothing_is_lost_or_counted_twice_when_the_writer_is_killed_under_load(s
             with closing(sqlite3.connect(served.var_dir / "db.sqlite3", isolation_level=None, timeout=20)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 time.sleep(0.3)
-                killed.add(pid := writer(served) or 0)
-                os.kill(pid, signal.SIGKILL)
+                killed.add(kill_writer(served))
                 other.execute("ROLLBACK")
-            wait_for(lambda pid=pid: not alive(pid))  # type: ignore[misc]  # bound at once
         wait_for(lambda: writer(served))
     wait_for(lambda: settled(served))
     accepted, written, spooled, shed = counts(served)
@@ -113,8 +121,41 @@ def test_nothing_is_lost_or_counted_twice_when_the_writer_is_killed_under_load(s
     assert DIRECT in said(served, "web")
 
 
+@pytest.mark.postgres
+def test_nothing_is_lost_or_counted_twice_on_postgresql_either(tmp_path: Path) -> None:
+    if not (server := os.environ.get("TEST_POSTGRES_URL")):
+        pytest.skip("TEST_POSTGRES_URL names no PostgreSQL server")
+    name = f"writer_{os.getpid()}"
+    url = f"{server.rpartition('/')[0]}/{name}"
+    with psycopg.connect(server, autocommit=True) as main:
+        main.execute(f'CREATE DATABASE "{name}"')
+        site = Served(tmp_path, workers=2, PROCESS_ROLE="web", DATABASE_URL=url)
+        try:
+            site.start()
+            with Load(site) as load, psycopg.connect(url, autocommit=True) as database:
+                for _ in range(3):
+                    wait_for(lambda: writer(site))
+                    time.sleep(0.5)
+                    # It has a batch in hand, and can't write it.
+                    with database.transaction():
+                        database.execute("LOCK TABLE predictions_prediction IN EXCLUSIVE MODE")
+                        time.sleep(0.5)
+                        kill_writer(site)
+            wait_for(lambda: settled(site))
+            accepted, written, spooled, shed = counts(site)
+            with psycopg.connect(url) as database:
+                rows = [str(key) for (key,) in database.execute("SELECT id FROM predictions_prediction")]
+        finally:
+            site.stop(signal.SIGKILL)
+            main.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    assert (accepted, shed) == (written + spooled, 0)
+    assert len(rows) == len(set(rows)) == accepted > 500
+    assert load.ids() <= set(rows)
+
+
 def test_a_writer_that_stands_still_is_done_without(served: Served) -> None:
-    pid = writer(served) or 0
+    pid = writer(served)
+    assert pid is not None
     with Load(served) as load:
         os.kill(pid, signal.SIGSTOP)
         wait_for(lambda: DIRECT in said(served, "web"))
@@ -160,7 +201,8 @@ def test_all_that_was_answered_is_stored_when_the_whole_group_is_told_to_end(ser
 
 
 def test_the_writer_ends_with_its_server_however_that_ends(served: Served) -> None:
-    pid = writer(served) or 0
+    pid = writer(served)
+    assert pid is not None
     with Load(served) as load:
         wait_for(lambda: len(load.ids()) > 100)
         assert served.process is not None
