@@ -112,6 +112,7 @@ class LogBuffer:
 
     def _keep(self, batch: list[Entry], *, sync: bool) -> bool:
         """Put entries on disk, or count them as shed."""
+        metrics.prediction_log_accepted_total.count()
         kept = self._spool.append((entry.row() for entry in batch), sync=sync)
         (metrics.prediction_log_spooled_total if kept else metrics.prediction_log_shed_total).inc(len(batch))
         return kept
