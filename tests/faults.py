@@ -6,11 +6,13 @@
 A write is whatever changes a file or folder below the run-time folder, a statement that writes to the database, its
 commit (just before, and just after), and each `features.ground.steps.step`. The action runs in a process of its own,
 forked from one that has imported everything and used nothing, on the database and in the run-time folder of the test.
+All tests of a process of pytest share that one.
 
 What a library writes by itself is seen by neither. `tear_everywhere` has the process die in the middle of it, at the
 byte that makes a file too large; `kill_at_sight` kills it when the n-th file has come into a folder.
 """
 
+import atexit
 import base64
 import os
 import pickle
@@ -22,11 +24,10 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 
@@ -98,54 +99,64 @@ def kill_at_sight(action: str, prepare: Callable[[int], Mapping[str, Any]], fold
 def _until_it_lives(
     action: str, preload: tuple[str, ...], numbers: Sequence[int], order: Callable[[int], dict[str, Any]]
 ) -> Iterator[Kill]:
-    with _nursery(action, preload) as ask:
-        for n in numbers:
-            died = ask({"action": action, "var_dir": str(settings.VAR_DIR), **order(n)})
-            if died is None:
-                assert n > numbers[0], f"{action} made no write that could be seen"
-                return
-            yield Kill(n=n, at=died)
+    whole = {"action": action, "modules": (action.rpartition(".")[0], *preload), "var_dir": str(settings.VAR_DIR)}
+    for n in numbers:
+        died = _ask({**whole, **order(n)})
+        if died is None:
+            assert n > numbers[0], f"{action} made no write that could be seen"
+            return
+        yield Kill(n=n, at=died)
     raise AssertionError(f"{action} had not ended after {numbers[-1]} writes")
 
 
-@contextmanager
-def _nursery(action: str, preload: tuple[str, ...]) -> Iterator[Callable[[dict[str, Any]], str | None]]:
-    """Start the process that the victims are forked from; give the function that has one forked."""
+def _ask(order: dict[str, Any]) -> str | None:
+    """Have a victim forked for an order; return where it was killed, or None if it lived."""
     from tests.pipeline.jobs import child_environ
 
     # Threads would not survive the fork.
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [sys.executable, "-m", "tests.faults", action.rpartition(".")[0], *preload]
+    environ = {name: value for name, value in child_environ(**alone).items() if name != "PYTEST_CURRENT_TEST"}
+    nursery = _nursery(frozenset(environ.items()))
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
+    try:
+        print(base64.b64encode(pickle.dumps(order)).decode(), file=nursery.stdin, flush=True)
+        kind, _, text = nursery.stdout.readline().rstrip("\n").partition(" ")
+        assert kind in ("killed", "lived"), text or "the victim's parent died; see above"
+    except BaseException:
+        # Or the next test would hear what was meant for this one.
+        nursery.kill()
+        _nursery.cache_clear()
+        raise
+    return text if kind == "killed" else None
+
+
+@cache
+def _nursery(environ: frozenset[tuple[str, str]]) -> "subprocess.Popen[str]":
+    """Start the process that all victims of an environment are forked from; to start costs more than most runs."""
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=child_environ(**alone), **pipes) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        lines: IO[str] = process.stdout
-
-        def ask(order: dict[str, Any]) -> str | None:
-            print(base64.b64encode(pickle.dumps(order)).decode(), file=process.stdin, flush=True)
-            kind, _, text = lines.readline().rstrip("\n").partition(" ")
-            assert kind in ("killed", "lived"), text or "the victim's parent died; see above"
-            return text if kind == "killed" else None
-
-        try:
-            yield ask
-        finally:
-            process.stdin.close()
-            process.wait(60)
+    nursery = subprocess.Popen([sys.executable, "-m", "tests.faults"], env=dict(environ), **pipes)
+    atexit.register(nursery.communicate)
+    return nursery
 
 
-def _serve(modules: list[str]) -> None:
+def _serve() -> None:
     """Fork a victim for each order on stdin, and say how it ended."""
     import importlib
 
     import django
 
+    from features.ground import late
+
     django.setup()
-    for module in modules:
-        importlib.import_module(module)
+    # Or each victim would import for itself what it uses first.
+    for library in vars(late).values():
+        if isinstance(library, late._Late):
+            importlib.import_module(library._name)
     for line in sys.stdin:
         order = pickle.loads(base64.b64decode(line))
+        for module in order["modules"]:
+            importlib.import_module(module)
         told, tell = os.pipe()
         victim = os.fork()
         if not victim:
@@ -287,4 +298,4 @@ def _watch_writes(count: _Counter) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1:])
+    _serve()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlsite.config.schema import ROOT
-from tests.served import Server, Site, made
+from tests.served import Server, Site, copied_site
 
 # One process starts the site for all of them.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("examples")]
@@ -21,7 +21,7 @@ TOKEN_LINE = re.compile(r"^TOKEN=.*\n", re.M)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return made(tmp_path_factory.mktemp("site"))
+    return copied_site(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
