@@ -32,6 +32,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that may take long, whatever the random order, so that none is left alone at the end."""
+    items.sort(key=lambda item: -max((mark.args[0] for mark in item.iter_markers("timeout") if mark.args), default=0))
+
+
 def pytest_unconfigure() -> None:
     """Remove the run-time folder that tests/settings.py made for this process, and no other."""
     if folder := getattr(settings, "THROWAWAY", None):

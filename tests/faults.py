@@ -6,36 +6,26 @@
 A write is whatever changes a file or folder below the run-time folder, a statement that writes to the database, its
 commit (just before, and just after), and each `features.ground.steps.step`. The action runs in a process of its own,
 forked from one that has imported everything and used nothing, on the database and in the run-time folder of the test.
+All tests of a process of pytest share that one.
 
 What a library writes by itself is seen by neither. `tear_everywhere` has the process die in the middle of it, at the
 byte that makes a file too large; `kill_at_sight` kills it when the n-th file has come into a folder.
 """
 
+import atexit
 import base64
-import os
 import pickle
-import resource
-import select
-import signal
 import subprocess
 import sys
-import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 
 MAX_WRITES = 400
-# How the steps are called after which a library writes.
-INSIDE = ("commit of", "removal", "undoing")
-MOMENT = 0.0002
-CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
-WRITES = ("INSERT", "UPDATE", "DELETE", "COPY")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,193 +88,42 @@ def kill_at_sight(action: str, prepare: Callable[[int], Mapping[str, Any]], fold
 def _until_it_lives(
     action: str, preload: tuple[str, ...], numbers: Sequence[int], order: Callable[[int], dict[str, Any]]
 ) -> Iterator[Kill]:
-    with _nursery(action, preload) as ask:
-        for n in numbers:
-            died = ask({"action": action, "var_dir": str(settings.VAR_DIR), **order(n)})
-            if died is None:
-                assert n > numbers[0], f"{action} made no write that could be seen"
-                return
-            yield Kill(n=n, at=died)
+    whole = {"action": action, "modules": (action.rpartition(".")[0], *preload), "var_dir": str(settings.VAR_DIR)}
+    for n in numbers:
+        died = _ask({**whole, **order(n)})
+        if died is None:
+            assert n > numbers[0], f"{action} made no write that could be seen"
+            return
+        yield Kill(n=n, at=died)
     raise AssertionError(f"{action} had not ended after {numbers[-1]} writes")
 
 
-@contextmanager
-def _nursery(action: str, preload: tuple[str, ...]) -> Iterator[Callable[[dict[str, Any]], str | None]]:
-    """Start the process that the victims are forked from; give the function that has one forked."""
+def _ask(order: dict[str, Any]) -> str | None:
+    """Have a victim forked for an order; return where it was killed, or None if it lived."""
     from tests.pipeline.jobs import child_environ
 
     # Threads would not survive the fork.
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [sys.executable, "-m", "tests.faults", action.rpartition(".")[0], *preload]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=child_environ(**alone), **pipes) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        lines: IO[str] = process.stdout
-
-        def ask(order: dict[str, Any]) -> str | None:
-            print(base64.b64encode(pickle.dumps(order)).decode(), file=process.stdin, flush=True)
-            kind, _, text = lines.readline().rstrip("\n").partition(" ")
-            assert kind in ("killed", "lived"), text or "the victim's parent died; see above"
-            return text if kind == "killed" else None
-
-        try:
-            yield ask
-        finally:
-            process.stdin.close()
-            process.wait(60)
-
-
-def _serve(modules: list[str]) -> None:
-    """Fork a victim for each order on stdin, and say how it ended."""
-    import importlib
-
-    import django
-
-    django.setup()
-    for module in modules:
-        importlib.import_module(module)
-    for line in sys.stdin:
-        order = pickle.loads(base64.b64decode(line))
-        told, tell = os.pipe()
-        victim = os.fork()
-        if not victim:
-            os.close(told)
-            _be_victim(order, tell)
-        os.close(tell)
-        if "folder" in order:
-            status, at = _shoot_at_sight(victim, told, order["folder"], order["changes"])
-        else:
-            (_, status), at = os.waitpid(victim, 0), ""
-        with os.fdopen(told) as pipe:
-            at += pipe.read()
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGXFSZ):
-            print("killed", at, flush=True)
-        else:
-            print("lived" if status == 0 else f"failed {at}", flush=True)
-
-
-def _files(folder: str) -> set[str]:
-    return {f"{path}/{name}" for path, _, names in os.walk(folder) for name in names}
-
-
-def _shoot_at_sight(victim: int, told: int, folder: str, changes: int) -> tuple[int, str]:
-    """Kill a victim at the n-th change of a folder's files; return how it ended, and its last step.
-
-    It is looked at while it stands still: at each step, and inside a library after each moment.
-    """
-    before, step = _files(folder), ""
-    _, status = os.waitpid(victim, os.WUNTRACED)
-    while os.WIFSTOPPED(status):
-        if select.select([told], [], [], 0)[0]:
-            step = os.read(told, 1000).decode().splitlines()[-1]
-        now = _files(folder)
-        changes, before = changes - (now != before), now
-        if changes == 0:
-            os.kill(victim, signal.SIGKILL)
-        os.kill(victim, signal.SIGCONT)
-        if step.startswith(INSIDE) and changes:
-            time.sleep(MOMENT)
-            os.kill(victim, signal.SIGSTOP)
-        _, status = os.waitpid(victim, os.WUNTRACED)
-    return status, step
-
-
-def _be_victim(order: dict[str, Any], tell: int) -> None:
-    from django.utils.module_loading import import_string
-
-    from features.ground.steps import watch_steps
-
-    code = 1
+    environ = {name: value for name, value in child_environ(**alone).items() if name != "PYTEST_CURRENT_TEST"}
+    nursery = _nursery(frozenset(environ.items()))
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
     try:
-        settings.VAR_DIR = Path(order["var_dir"])
-        act = import_string(order["action"])
-        if "n" in order:
-            _watch_writes(_Counter(order["n"], tell))
-        elif "size" in order:
-            watch_steps(_Torn(order["size"], order["inside"]))
-        else:
-            watch_steps(partial(_stop_at, tell))
-        act(**order["arguments"])
-        code = 0
-    except BaseException as error:  # noqa: BLE001 (whatever it is, the test must hear of it)
-        traceback.print_exc()
-        os.write(tell, repr(error).replace("\n", " ").encode())
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
+        print(base64.b64encode(pickle.dumps(order)).decode(), file=nursery.stdin, flush=True)
+        kind, _, text = nursery.stdout.readline().rstrip("\n").partition(" ")
+        assert kind in ("killed", "lived"), text or "the victim's parent died; see above"
+    except BaseException:
+        # Or the next test would hear what was meant for this one.
+        nursery.kill()
+        _nursery.cache_clear()
+        raise
+    return text if kind == "killed" else None
 
 
-class _Counter:
-    """Counts writes down, and at the last says which one it is and dies."""
-
-    def __init__(self, n: int, tell: int) -> None:
-        self.left, self.tell = n, tell
-
-    def __call__(self, name: str) -> None:
-        self.left -= 1
-        if self.left == 0:
-            os.write(self.tell, name.encode())
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _stop_at(tell: int, step: str) -> None:
-    os.write(tell, f"{step}\n".encode())
-    os.kill(os.getpid(), signal.SIGSTOP)
-
-
-class _Torn:
-    """Has the process die as soon as a library makes a file larger than a size."""
-
-    def __init__(self, size: int, inside: str) -> None:
-        self.size, self.inside = size, inside
-        # Python would rather see an error, which cleans up; a process that is killed does not.
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-    def __call__(self, step: str) -> None:
-        size = self.size if step == self.inside else resource.RLIM_INFINITY
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
-def _watch_writes(count: _Counter) -> None:
-    from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.backends.signals import connection_created
-
-    from features.ground.steps import watch_steps
-
-    root = str(settings.VAR_DIR)
-    logs = str(Path(root, "logs"))
-
-    def ours(path: object) -> bool:
-        text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-        return text.startswith(root) and not text.startswith(logs)
-
-    def heard(event: str, arguments: tuple[Any, ...]) -> None:
-        opened = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if (opened or event in CHANGES) and (ours(arguments[0]) or (event in CHANGES and ours(arguments[1]))):
-            count(f"{event} {str(arguments[0]).removeprefix(root)}")
-
-    def executed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.lstrip().upper().startswith(WRITES):
-            count(" ".join(sql.split()[:3]))
-        return execute(sql, params, many, context)
-
-    def connected(connection: Any, **_: Any) -> None:
-        connection.execute_wrappers.append(executed)
-
-    commit = BaseDatabaseWrapper.commit
-
-    def committing(self: BaseDatabaseWrapper) -> None:
-        count("commit")
-        commit(self)
-        count("committed")
-
-    BaseDatabaseWrapper.commit = committing  # type: ignore[method-assign]
-    connection_created.connect(connected, weak=False)
-    watch_steps(count)
-    sys.addaudithook(heard)
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1:])
+@cache
+def _nursery(environ: frozenset[tuple[str, str]]) -> "subprocess.Popen[str]":
+    """Start the process that all victims of an environment are forked from; to start costs more than most runs."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    nursery = subprocess.Popen([sys.executable, "-m", "tests.victims"], env=dict(environ), **pipes)
+    atexit.register(nursery.communicate)
+    return nursery

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import pytest
 
 from mlsite.config.schema import ROOT
 from mlsite.serving import web_argv
+from tests.once import copied, fill
 
 START_SECONDS = 300
 LANE, DJANGO = "mlsite.wsgi:application", "mlsite.wsgi:django_application"
@@ -80,8 +81,20 @@ class Server:
         return found
 
 
-def made(folder: Path, **environ: str) -> Site:
-    """Make a site in a folder: `tiny` (the default model) and `kept` classify, `size` regresses; no limits."""
+def copied_site(factory: pytest.TempPathFactory, **environ: str) -> Site:
+    """Copy a site: `tiny` (the default model) and `kept` classify, `size` regresses; no limits."""
+    folder = factory.mktemp("site")
+    said = copied(factory, "whole", folder)
+    return Site(environ=_environ(folder, environ), tokens=json.loads(said.splitlines()[-1]))
+
+
+def made_site(folder: Path, **environ: str) -> Site:
+    """Make such a site anew, where settings say that its database is elsewhere."""
+    whole = _environ(folder, environ)
+    return Site(environ=whole, tokens=json.loads(fill("whole", whole).splitlines()[-1]))
+
+
+def _environ(folder: Path, more: dict[str, str]) -> dict[str, str]:
     settings = {
         "DJANGO_SETTINGS_MODULE": "mlsite.settings",
         "VAR_DIR": str(folder),
@@ -90,8 +103,4 @@ def made(folder: Path, **environ: str) -> Site:
         "OMP_NUM_THREADS": "1",
         "PROCESS_ROLE": "web",
     }
-    whole = {**os.environ, **settings, **environ}
-    command = [sys.executable, "-m", "tests.site"]
-    done = subprocess.run(command, env=whole, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
-    assert done.returncode == 0, done.stderr
-    return Site(environ=whole, tokens=json.loads(done.stdout.splitlines()[-1]))
+    return {**os.environ, **settings, **more}

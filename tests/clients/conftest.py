@@ -10,7 +10,7 @@ import pytest
 from mlsite.config.schema import ROOT
 from tests.mlsite.test_serve import free_port
 from tests.mlsite.test_supervisor import wait_for
-from tests.served import Server, Site, made
+from tests.served import Server, Site, copied_site
 
 Process = subprocess.Popen[bytes]
 
@@ -25,7 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, grpc_address: str) -> Site:
     if not (ROOT / ".venv-clients/bin/python").exists():
         pytest.skip("the clients' environment is made by `make test-clients`")
     port = grpc_address.rpartition(":")[2]
-    return made(tmp_path_factory.mktemp("site"), GRPC__ENABLED="true", GRPC__PORT=port)
+    return copied_site(tmp_path_factory, GRPC__ENABLED="true", GRPC__PORT=port)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from mlsite.config.names import HONOURED, is_ours
 from mlsite.config.schema import ROOT
+from tests.once import copied
 
 BLOCK = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$|^<!-- setup\n(?P<setup>.*?)^-->$", re.M | re.S)
 COMMAND = re.compile(r"(?<![\w/.])\.venv/bin/python manage\.py\b")
@@ -89,10 +92,11 @@ def _code(line: int, how: str) -> int:
     return int(match[1] or 0)
 
 
-def run_page(page: Page, folder: Path) -> None:
-    """Run every step in a folder, and compare what is shown."""
+def run_page(page: Page, factory: pytest.TempPathFactory) -> None:
+    """Run every step in a new folder, whose database has its tables, and compare what is shown."""
+    folder = factory.mktemp("page")
     environ = _environ(folder)
-    _run("migrate", ".venv/bin/python manage.py migrate --verbosity 0", folder, environ)
+    copied(factory, "bare", folder / "var")
     for step in page.steps:
         done = _run(f"line {step.line}", step.shell, folder, environ, code=step.code)
         if step.shown is not None:

@@ -19,7 +19,7 @@ from features.adapters.delta import read_quarantine, read_table
 from features.core.schema import ColumnRoles
 from features.models import DatasetVersion
 from tests.faults import Kill, kill_at_sight, tear_everywhere
-from tests.features.test_ingest_killed import stored
+from tests.features.test_ingest_killed import forget_datasets, stored
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -88,6 +88,7 @@ def test_ingestion_that_dies_inside_a_commit_is_whole_or_not_there(write: Write,
         assert read_table(name, oldest.delta_version).num_rows == len(OLD), kill
         prune(actor="test")
         assert half_written(name) == set(), kill
+        forget_datasets()
     assert kills >= 2
     assert die is at_sight or left
 
@@ -108,3 +109,4 @@ def test_compaction_that_dies_inside_its_commit_changes_no_row(write: Write, die
         assert (stored(name), check_tables().faults) == (sorted(OLD + NEW), ()), kill
         prune(actor="test")
         assert (stored(name), half_written(name)) == (sorted(OLD + NEW), set()), kill
+        forget_datasets()

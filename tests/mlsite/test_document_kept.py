@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlsite.config.schema import ROOT
-from tests.served import Server, Site, made
+from tests.served import Server, Site, copied_site
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("document")]
 CONFIG = ROOT / "tests/schemathesis.toml"
@@ -18,7 +18,7 @@ CONFIG = ROOT / "tests/schemathesis.toml"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return made(tmp_path_factory.mktemp("site"))
+    return copied_site(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

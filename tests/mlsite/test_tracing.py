@@ -23,7 +23,7 @@ from mlsite.config.schema import ROOT
 from models_store.actions.promote import promote
 from pipeline.actions.runs_execute import run_inline
 from tests.predictions.tiny import register
-from tests.served import made
+from tests.served import copied_site
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 UNSAMPLED = "5" * 32
@@ -69,7 +69,7 @@ def collector() -> Iterator[Collector]:
 def test_a_served_request_is_a_span_of_its_callers_trace(
     collector: Collector, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    site = made(tmp_path_factory.mktemp("site"))
+    site = copied_site(tmp_path_factory)
     headers = {"Authorization": f"Bearer {site.tokens['user']}", "Content-Type": "application/json"}
     sampled, not_sampled = f"00-{TRACE}-{PARENT}-01", f"00-{UNSAMPLED}-{PARENT}-00"
     with (

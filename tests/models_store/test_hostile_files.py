@@ -23,8 +23,11 @@ from sklearn.preprocessing import FunctionTransformer
 
 from models_store.actions.import_bundle import import_bundle
 from models_store.actions.register_file import register_file
+from models_store.adapters.sandbox import ANSWER_BYTES, CPU_S, MEMORY_BYTES
+from models_store.core.schema import checked_input_schema
 from models_store.errors import ArtefactError, ModelFileError, ModelFileRefusedError, PickleRefusedError
 from models_store.models import AuditEntry, ModelVersion
+from tests.models_store.child_forks import answer, run_errands
 from tests.models_store.made import Calls
 
 REFUSED = (ModelFileRefusedError, ModelFileError)
@@ -199,13 +202,25 @@ def npy(array: object) -> bytes:
 FILES = PICKLES | SKOPS
 
 
+# Opening is the same for all files of a kind, and starts a process each time: these stand for how they are refused.
+OPENED = {"system.joblib", "stack.pkl", "persistent.pkl", "exec.pkl", "call.skops", "array.skops", "pickle.skops"}
+ERRANDS = {".skops": "skops_files", ".joblib": "pickles", ".pkl": "pickles"}
+REQUEST = {
+    "columns": checked_input_schema([{"name": "f0"}, {"name": "f1"}]),
+    "parity_rows": 20,
+    "parity_tolerance": 1e-4,
+    "limits": {"memory_bytes": MEMORY_BYTES, "cpu_s": CPU_S, "file_bytes": ANSWER_BYTES},
+}
+
+
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_hostile_file_is_refused_and_never_runs(store: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "home").mkdir()
     mark, path = tmp_path / "home" / "mark", tmp_path / name
     path.write_bytes(FILES[name](mark))
-    with pytest.raises(REFUSED):
-        register_file("late", path, allow_pickle=True, n_features=2, actor="cli:tests")
+    if name in OPENED:
+        with pytest.raises(REFUSED):
+            register_file("late", path, allow_pickle=True, n_features=2, actor="cli:tests")
     if name in PICKLES:
         with pytest.raises(PickleRefusedError):
             register_file("late", path, actor="cli:tests")
@@ -214,7 +229,29 @@ def test_hostile_file_is_refused_and_never_runs(store: Path, tmp_path: Path, nam
     assert not mark.exists()
     assert mark.parent.exists()
     assert not ModelVersion.objects.exists()
-    assert AuditEntry.objects.filter(action__endswith="_refused").count() == (3 if name in PICKLES else 2)
+    refused = AuditEntry.objects.filter(action__endswith="_refused").count()
+    assert refused == 1 + (name in OPENED) + (name in PICKLES)
+
+
+def test_every_hostile_file_is_refused_by_the_child(tmp_path: Path) -> None:
+    for name, made in FILES.items():
+        folder = tmp_path / name
+        (folder / "home").mkdir(parents=True)
+        (folder / "model.bin").write_bytes(made(folder / "home" / "mark"))
+        (folder / "request.json").write_text(json.dumps(REQUEST))
+    run_errands([(ERRANDS[Path(name).suffix], tmp_path / name) for name in FILES])
+    said = {name: answer(tmp_path / name) for name in FILES}
+    assert {name: found for name, found in said.items() if not found.keys() <= {"refused", "unusable"}} == {}
+    assert [mark for name in FILES for mark in (tmp_path / name / "home").iterdir()] == []
+    kept = {path.name for name in FILES for path in (tmp_path / name).iterdir()}
+    assert kept == {"answer.json", "home", "model.bin", "request.json"}
+
+
+def test_a_good_file_is_described_by_the_same_child(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(dumped(FITTED))
+    (tmp_path / "request.json").write_text(json.dumps(REQUEST))
+    run_errands([("pickles", tmp_path)])
+    assert answer(tmp_path)["estimator"] == "LogisticRegression"
 
 
 def test_marks_are_made_where_nobody_guards(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_canary_stays_and_its_answers_count(two):
     assert RegisteredModel.objects.get().canary_percent == 50
 
 
-def test_wrong_answers_are_told_after_the_return(two):
+def test_wrong_answers_are_told_after_the_return(two, monkeypatch):
     @contextmanager
     def mixed_up(model):
         with served_here(model) as served:
@@ -91,6 +91,8 @@ def test_wrong_answers_are_told_after_the_return(two):
 
             yield Liar()
 
+    # The old version is waited for as long as this, and never shows itself.
+    monkeypatch.setattr("models_store.actions.drill_rollback.WAIT_S", 2.0)
     with pytest.raises(DrillFailedError, match="ended where it began") as refused:
         drill(reach=mixed_up)
     assert refused.value.fields["wrong"] > 0

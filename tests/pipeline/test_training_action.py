@@ -204,13 +204,16 @@ def test_another_process_trains_the_same_files(dataset: str, tmp_path: Path) -> 
     snapshot = take_snapshot("frozen", dataset=dataset, actor=ACTOR)
     pq.write_table(read_snapshot(snapshot), tmp_path / "rows.parquet")
     (tmp_path / "asked.json").write_text(json.dumps({"columns": snapshot.columns, "plan": asked}))
-    for estimator in ("hist_gradient_boosting", "random_forest"):
-        found = set()
-        for hash_seed in ("1", "2"):
-            program = [sys.executable, "-m", "tests.pipeline.train_elsewhere", str(tmp_path), estimator]
-            environ = {**os.environ, "PYTHONHASHSEED": hash_seed}
-            done = subprocess.run(program, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
-            found.add(done.stdout)
-        here = trained(dataset="", snapshot_id=snapshot.pk, estimator=estimator, **asked)
-        saved = read_artefact(ModelVersion.objects.resolve(f"delays@{here.version}")).files["model.joblib"]
-        assert found == {hashlib.sha256(saved).hexdigest() + "\n"}
+    estimators = ("hist_gradient_boosting", "random_forest")
+    found = []
+    for hash_seed in ("1", "2"):
+        program = [sys.executable, "-m", "tests.pipeline.train_elsewhere", str(tmp_path), *estimators]
+        environ = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(program, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
+        found.append(done.stdout.splitlines())
+    here = []
+    for estimator in estimators:
+        version = trained(dataset="", snapshot_id=snapshot.pk, estimator=estimator, **asked).version
+        saved = read_artefact(ModelVersion.objects.resolve(f"delays@{version}")).files["model.joblib"]
+        here.append(hashlib.sha256(saved).hexdigest())
+    assert found == [here, here]

@@ -4,45 +4,42 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from typing import Any
 
+import pytest
 from django.conf import settings
 
 from mlsite.serving import web_argv
 from tests.mlsite.test_serve import free_port
 from tests.mlsite.test_supervisor import wait_for
+from tests.once import copied
 
-MANAGE = str(settings.BASE_DIR / "manage.py")
 BODY = b'{"data": [[4.0, 1.5, "red"]]}'
 PREDICT = "/api/v1/models/tiny/predict"
-SETUP = "import django; django.setup()\nfrom tests.predictions.tiny import staged\nstaged()\n"
 
 
 class Served:
     """Granian with the model `tiny` in production; no token is asked for and nothing is limited."""
 
-    def __init__(self, var_dir: Path, *, workers: int = 1, **more: str) -> None:
-        self.var_dir, self.port, self.workers = var_dir, free_port(), workers
+    def __init__(self, factory: pytest.TempPathFactory, *, workers: int = 1, **more: str) -> None:
+        self.var_dir, self.port, self.workers = factory.mktemp("served"), free_port(), workers
+        copied(factory, "tiny", self.var_dir)
         # The path of each answer there was.
         self.answered: list[str] = []
-        metrics = var_dir / "prometheus"
+        metrics = self.var_dir / "prometheus"
         metrics.mkdir()
         self.environ = {
             **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
             "DJANGO_SETTINGS_MODULE": "mlsite.settings",
-            "VAR_DIR": str(var_dir),
+            "VAR_DIR": str(self.var_dir),
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
             "ENABLE_AUTH": "false",
             "RATE_LIMIT": "off",
             **more,
         }
-        self.run([sys.executable, MANAGE, "migrate", "--verbosity", "0"])
-        self.python(SETUP)
         self.process: subprocess.Popen[bytes] | None = None
 
     def run(self, argv: list[str]) -> str:
@@ -51,9 +48,6 @@ class Served:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
-
-    def python(self, code: str) -> str:
-        return self.run([sys.executable, "-c", code])
 
     def start(self) -> None:
         argv = web_argv(self.workers, "127.0.0.1", self.port)

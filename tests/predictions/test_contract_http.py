@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.predictions.contract import Ask, asks
-from tests.served import DJANGO, LANE, Site, made
+from tests.served import DJANGO, LANE, Site, copied_site
 
 # One process starts the site for all of them.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("contract")]
@@ -22,7 +22,7 @@ HEADERS_OF_EACH = ("connection", "date", "x-ratelimit-remaining", "x-ratelimit-r
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     # Without a seed the directives of a policy stand in another order in each process.
-    return made(tmp_path_factory.mktemp("site"), RATE_LIMIT="100000/hour", PYTHONHASHSEED="0")
+    return copied_site(tmp_path_factory, RATE_LIMIT="100000/hour", PYTHONHASHSEED="0")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.served import Server, Site, made
+from tests.served import Server, Site, copied_site
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("crowds")]
 OWN, TOKEN = "/api/v1/predict", "/api/v1/token"
@@ -20,7 +20,7 @@ SLOW_CLIENTS = 200
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return made(tmp_path_factory.mktemp("site"), TOKEN_RATE_LIMIT="off", MODEL__CACHE_SIZE="0")
+    return copied_site(tmp_path_factory, TOKEN_RATE_LIMIT="off", MODEL__CACHE_SIZE="0")
 
 
 def headers(site: Site) -> dict[str, str]:

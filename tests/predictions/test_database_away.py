@@ -14,7 +14,7 @@ import pytest
 
 from tests.mlsite.test_supervisor import wait_for
 from tests.proxy import Proxy
-from tests.served import made
+from tests.served import made_site
 
 pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("database-away")]
 ROW = {"data": [[4.0, 1.5, "red"]]}
@@ -44,9 +44,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broken]:
     url = urlsplit(server)._replace(path=f"/{name}").geturl()
     with Proxy(url) as proxy:
         # Remembered for no time: every request would ask the database about its caller.
-        made_site = made(var, DATABASE_URL=proxy.url, SECURITY__TOKEN_CACHE_S="0", PREDICTION_LOG__FLUSH_SECONDS="0.05")
-        with made_site.served() as served:
-            headers = {"Authorization": f"Bearer {made_site.tokens['admin']}"}
+        own = made_site(var, DATABASE_URL=proxy.url, SECURITY__TOKEN_CACHE_S="0", PREDICTION_LOG__FLUSH_SECONDS="0.05")
+        with own.served() as served:
+            headers = {"Authorization": f"Bearer {own.tokens['admin']}"}
             with httpx.Client(base_url=served.base, headers=headers, timeout=30) as client:
                 yield Broken(client=client, proxy=proxy, url=url, var=var)
     with psycopg.connect(server, autocommit=True) as admin:

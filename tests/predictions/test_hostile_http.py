@@ -22,7 +22,7 @@ from tests.predictions.hostile import (
     tensor_bodies,
     whole_bodies,
 )
-from tests.served import Server, Site, made
+from tests.served import Server, Site, copied_site
 
 # One process starts the site for all of them.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("hostile")]
@@ -39,7 +39,7 @@ SHAPES = {
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     claims = ("EXPIRY", "TOKEN_ID", "ISSUER", "AUDIENCE")
     strict = {f"SECURITY__REQUIRE_{claim}": "true" for claim in claims}
-    return made(tmp_path_factory.mktemp("site"), **strict)
+    return copied_site(tmp_path_factory, **strict)
 
 
 @pytest.fixture(scope="module")

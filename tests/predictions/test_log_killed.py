@@ -17,23 +17,23 @@ FLUSH_S, WRITE_S = 0.2, 0.5
 WINDOW_S = 2 * (FLUSH_S + WRITE_S) + 0.5
 
 
-def serve(tmp_path: Path, **more: str) -> Served:
+def serve(factory: pytest.TempPathFactory, **more: str) -> Served:
     times = {"PREDICTION_LOG__FLUSH_SECONDS": str(FLUSH_S), "PREDICTION_LOG__WRITE_TIMEOUT_S": str(WRITE_S)}
-    served = Served(tmp_path, **times, **more)
+    served = Served(factory, **times, **more)
     served.start()
     return served
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    site = serve(tmp_path)
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    site = serve(tmp_path_factory)
     yield site
     site.stop(signal.SIGKILL)
 
 
 @pytest.fixture
-def durable(tmp_path: Path) -> Iterator[Served]:
-    site = serve(tmp_path, PREDICTION_LOG__DURABLE="true")
+def durable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    site = serve(tmp_path_factory, PREDICTION_LOG__DURABLE="true")
     yield site
     site.stop(signal.SIGKILL)
 
@@ -118,9 +118,9 @@ def counts(served: Served) -> list[int]:
     return [served.metric(f"prediction_log_{name}_total") for name in ("accepted", "written", "spooled", "shed")]
 
 
-def test_a_full_spool_sheds_and_says_so(tmp_path: Path) -> None:
+def test_a_full_spool_sheds_and_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
     rows = b'{"data": [' + b", ".join([b'[4.0, 1.5, "red"]'] * 900) + b"]}"
-    site = serve(tmp_path, PREDICTION_LOG__SPOOL_MB="1", PREDICTION_LOG__BUFFER_ROWS="1000")
+    site = serve(tmp_path_factory, PREDICTION_LOG__SPOOL_MB="1", PREDICTION_LOG__BUFFER_ROWS="1000")
     try:
         other = sqlite3.connect(site.var_dir / "db.sqlite3", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -32,8 +31,10 @@ print(json.dumps([said, sorted(name for name in sys.modules if "." not in name)]
 
 
 @pytest.mark.timeout(400)
-def test_a_worker_that_answers_predictions_has_not_loaded_what_only_others_need(tmp_path: Path) -> None:
-    served = Served(tmp_path, PROCESS_ROLE="web", OMP_NUM_THREADS="1")
+def test_a_worker_that_answers_predictions_has_not_loaded_what_only_others_need(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    served = Served(tmp_path_factory, PROCESS_ROLE="web", OMP_NUM_THREADS="1")
     said, loaded = json.loads(served.run([sys.executable, "-c", ASKED]).splitlines()[-1])
     assert said == ["200 OK"] * 7
     assert sorted(set(loaded) & set(HEAVY.split())) == []

@@ -17,9 +17,7 @@ REQUESTS = 80
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    site = Served(
-        tmp_path_factory.mktemp("workers"), workers=2, TOKEN_RATE_LIMIT="7/day", LOGS__SLOW_REQUEST_MS="0.001"
-    )
+    site = Served(tmp_path_factory, workers=2, TOKEN_RATE_LIMIT="7/day", LOGS__SLOW_REQUEST_MS="0.001")
     site.environ["PROCESS_ROLE"] = "web"
     site.start()
     yield site
