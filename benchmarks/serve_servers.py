@@ -16,15 +16,14 @@ ROOT = HERE.parent
 PEERS = HERE / "peers"
 TICKS = os.sysconf("SC_CLK_TCK")
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
-WSGI = (
-    "{python} -m granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1 "
-    "--blocking-threads {threads} --backlog 1024 --log-level warning --no-ws "
-)
+GRANIAN = "--interface wsgi --host 127.0.0.1 --port {port} --workers 1 --backlog 1024 --log-level error --no-ws "
+WSGI = "{python} -m granian " + GRANIAN + "--blocking-threads 1 "
 UVICORN = (
     "{python} -m uvicorn --host 127.0.0.1 --port {port} --workers 1 --loop uvloop --http httptools "
     "--no-access-log --log-level warning with_fastapi:app"
 )
-OURS = WSGI + "--working-dir " + str(ROOT) + " mlsite.wsgi:"
+# What `manage.py serve` starts, with the threads of its defaults, most of which rest.
+OURS = "{python} -m mlsite.web " + GRANIAN + "--http 1 --blocking-threads 451 --working-dir " + str(ROOT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,6 @@ class Kind:
     peer: str = ""
     form: str = "data"
     engine: str = ""
-    threads: int = 1
     environ: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -47,10 +45,10 @@ class Kind:
 
 KINDS = {
     "constant": Kind(command=WSGI + "constant:application", path="/"),
-    "ours": Kind(command=OURS + "application", path="/api/v1/predict", engine="onnx"),
-    "ours-view": Kind(command=OURS + "django_application", path="/api/v1/predict", engine="onnx"),
-    "ours-arrow": Kind(command=OURS + "application", path="/api/v1/predict", engine="onnx", form="arrow"),
-    "ours-sklearn": Kind(command=OURS + "application", path="/api/v1/predict", engine="sklearn", threads=64),
+    "ours": Kind(command=OURS + " mlsite.wsgi:application", path="/api/v1/predict", engine="onnx"),
+    "ours-view": Kind(command=OURS + " our_view:application", path="/api/v1/predict", engine="onnx"),
+    "ours-arrow": Kind(command=OURS + " mlsite.wsgi:application", path="/api/v1/predict", engine="onnx", form="arrow"),
+    "ours-sklearn": Kind(command=OURS + " mlsite.wsgi:application", path="/api/v1/predict", engine="sklearn"),
     "fastapi-min": Kind(command=UVICORN, path="/min", peer="fastapi"),
     "fastapi-ort": Kind(command=UVICORN, path="/ort", peer="fastapi"),
     "mlflow": Kind(
@@ -92,9 +90,7 @@ class Server:
         environ |= self.kind.environ | {"PATH": f"{python.parent}:{os.environ['PATH']}"}
         if self.kind.engine:
             environ |= self._site(environ, model, models, folder)
-        command = self.kind.command.format(
-            python=python, bin=python.parent, port=self.port, models=models, model=model, threads=self.kind.threads
-        )
+        command = self.kind.command.format(python=python, bin=python.parent, port=self.port, models=models, model=model)
         with (folder / "server.txt").open("wb") as said:
             self.process = subprocess.Popen(
                 shlex.split(command), cwd=PEERS, env=environ, stdout=said, stderr=said, start_new_session=True
@@ -105,9 +101,13 @@ class Server:
         metrics = folder / "prometheus"
         metrics.mkdir()
         # Authentication, the limit, the metrics and the log are on; the cache of answers, which peers have not, is off.
-        ours = {"DJANGO_SETTINGS_MODULE": "mlsite.settings", "VAR_DIR": str(folder / "var"), "PYTHONPATH": str(ROOT)}
+        ours = {
+            "DJANGO_SETTINGS_MODULE": "mlsite.settings",
+            "VAR_DIR": str(folder / "var"),
+            "PYTHONPATH": f"{ROOT}:{PEERS}",
+        }
         ours |= {"RATE_LIMIT": "100000000/minute", "MODEL__CACHE_SIZE": "0", "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-        ours |= {"PROCESS_ROLE": "web", "SERVER__THREADS": str(self.kind.threads)}
+        ours |= {"PROCESS_ROLE": "web"}
         command = [sys.executable, str(PEERS / "our_site.py"), model, self.kind.engine, str(models)]
         done = subprocess.run(command, env=environ | ours, capture_output=True, text=True, check=False)
         if done.returncode:

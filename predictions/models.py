@@ -6,12 +6,18 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
+from predictions.core.packed_rows import unpack_rows
+
 
 class WrittenJSONField(models.JSONField):
     """JSON that only our own code writes, as text it has just made: the database need not parse each value again."""
 
     def db_check(self, connection: Any) -> None:
         """Return no check; on SQLite it took longer than storing the row where a request had many rows."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the value; rows that were kept as bytes as lists."""
+        return unpack_rows(super().from_db_value(value, expression, connection))
 
 
 class Prediction(models.Model):

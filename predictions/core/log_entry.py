@@ -13,6 +13,7 @@ import orjson
 from predictions.core.inputs import Columns
 from predictions.core.log_row import LogRow
 from predictions.core.number_frame import Layout, NumberFrame
+from predictions.core.packed_rows import MANY, pack_rows
 
 _NOTHING: Mapping[str, Any] = {}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,8 +81,7 @@ class LogEntry:
     def _columns(self) -> tuple[str, bytes]:
         frame = self.frame
         if isinstance(frame, NumberFrame) and not self.hidden:
-            inputs = self.inputs_json or _matrix_json(frame.matrix)
-            return frame.layout.names_json, inputs
+            return frame.layout.names_json, self.inputs_json or _matrix_json(frame.matrix)
         names = [name for name in frame if name not in self.hidden]
         rows = list(zip(*(frame[name].tolist() for name in names), strict=True)) or [()] * self.rows
         return _text(names), orjson.dumps(rows)
@@ -160,6 +160,8 @@ class RowEntry(NamedTuple):
 
 
 def _matrix_json(matrix: npt.NDArray[np.float64]) -> bytes:
+    if len(matrix) >= MANY:
+        return pack_rows(matrix)
     return orjson.dumps(np.ascontiguousarray(matrix), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
