@@ -15,7 +15,7 @@ from django.conf import settings
 from mlsite.serving import web_argv
 from tests.mlsite.test_serve import free_port
 from tests.mlsite.test_supervisor import wait_for
-from tests.once import copied
+from tests.once import copied, fill
 
 BODY = b'{"data": [[4.0, 1.5, "red"]]}'
 PREDICT = "/api/v1/models/tiny/predict"
@@ -26,7 +26,8 @@ class Served:
 
     def __init__(self, factory: pytest.TempPathFactory, *, workers: int = 1, **more: str) -> None:
         self.var_dir, self.port, self.workers = factory.mktemp("served"), free_port(), workers
-        copied(factory, "tiny", self.var_dir)
+        if "DATABASE_URL" not in more:
+            copied(factory, "tiny", self.var_dir)
         # The path of each answer there was.
         self.answered: list[str] = []
         metrics = self.var_dir / "prometheus"
@@ -40,6 +41,8 @@ class Served:
             "RATE_LIMIT": "off",
             **more,
         }
+        if "DATABASE_URL" in more:
+            fill("tiny", self.environ)
         self.process: subprocess.Popen[bytes] | None = None
 
     def run(self, argv: list[str]) -> str:

@@ -28,8 +28,8 @@ DIRECT = "this process writes its prediction log itself until the log writer doe
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    site = Served(tmp_path, workers=2, PROCESS_ROLE="web", PREDICTION_LOG__FLUSH_SECONDS="0.05")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    site = Served(tmp_path_factory, workers=2, PROCESS_ROLE="web", PREDICTION_LOG__FLUSH_SECONDS="0.05")
     site.start()
     wait_for(lambda: said(site, "web").count(" answers, ") == 2)
     yield site
@@ -122,14 +122,14 @@ def test_nothing_is_lost_or_counted_twice_when_the_writer_is_killed_under_load(s
 
 
 @pytest.mark.postgres
-def test_nothing_is_lost_or_counted_twice_on_postgresql_either(tmp_path: Path) -> None:
+def test_nothing_is_lost_or_counted_twice_on_postgresql_either(tmp_path_factory: pytest.TempPathFactory) -> None:
     if not (server := os.environ.get("TEST_POSTGRES_URL")):
         pytest.skip("TEST_POSTGRES_URL names no PostgreSQL server")
     name = f"writer_{os.getpid()}"
     url = f"{server.rpartition('/')[0]}/{name}"
     with psycopg.connect(server, autocommit=True) as main:
         main.execute(f'CREATE DATABASE "{name}"')
-        site = Served(tmp_path, workers=2, PROCESS_ROLE="web", DATABASE_URL=url)
+        site = Served(tmp_path_factory, workers=2, PROCESS_ROLE="web", DATABASE_URL=url)
         try:
             site.start()
             with Load(site) as load, psycopg.connect(url, autocommit=True) as database:
