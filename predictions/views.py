@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS
 from predictions import serializers
 from predictions.actions.log_predictions import flush_log
 from predictions.actions.predict import PredictRequest, predict
+from predictions.actions.predict_plain import predict_plain
 from predictions.actions.record_outcomes import record_outcomes
 from predictions.adapters.reads import read_prediction
 from predictions.core.arrow_tables import parse_arrow
@@ -88,19 +90,25 @@ class PredictView(LimitedView):
     )
     def post(
         self, request: Request, name: str | None = None, number: int | None = None, stage: str | None = None
-    ) -> Response:
+    ) -> HttpResponse:
         """Answer with one prediction per row."""
+        caller, explain, question = caller_of(request), _wants_explanations(request), _question(request)
+        asked_by = request._request.request_id  # type: ignore[attr-defined]  # set by the middleware
+        if number is None and stage is None and _is_plain(request, question, explain=explain):
+            content = predict_plain(question["body"], caller=caller, request_id=asked_by, model=name)
+            if content is not None:
+                return HttpResponse(content, content_type=AnswerRenderer.media_type)
         return Response(
             predict(
                 PredictRequest(
-                    principal=str(request.user.pk),
-                    caller=caller_of(request),
-                    request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
+                    principal=caller.name,
+                    caller=caller,
+                    request_id=asked_by,
                     model=name,
                     version=number,
                     stage=stage,
-                    explain=_wants_explanations(request),
-                    **_question(request),
+                    explain=explain,
+                    **question,
                 )
             )
         )
@@ -122,6 +130,11 @@ def _wants_explanations(request: Request) -> bool:
     if value == "true" and request.accepted_renderer.format != AnswerRenderer.format:
         raise InvalidRequestError("explanations are given in JSON: send Accept: application/json")
     return value == "true"
+
+
+def _is_plain(request: Request, question: dict[str, Any], *, explain: bool) -> bool:
+    """Tell whether JSON is asked for JSON, with nothing more said."""
+    return "body" in question and not explain and request.accepted_renderer.format == AnswerRenderer.format
 
 
 def _question(request: Request) -> dict[str, Any]:
