@@ -29,12 +29,6 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 JSON_TYPES = frozenset(("application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"))
 ACCEPTED = frozenset(("", "*/*", "application/json", "application/json, */*"))
-# Middleware that only adds headers; what they add is learnt from them, not copied here.
-HEADER_MIDDLEWARE = (
-    "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-)
 _NAME = re.compile(r"[-a-zA-Z0-9_]+")
 
 
@@ -186,7 +180,7 @@ def _fixed_headers(scheme: str, forwarded: str) -> tuple[tuple[str, str], ...]:
         return response
 
     handler: Callable[[HttpRequest], Any] = empty
-    for name in reversed([name for name in settings.MIDDLEWARE if name in HEADER_MIDDLEWARE]):
+    for name in reversed([name for name in settings.MIDDLEWARE if name in settings.HEADER_MIDDLEWARE]):
         handler = import_string(name)(handler)
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": _routes().default, "wsgi.input": io.BytesIO()}
     environ |= {"wsgi.url_scheme": scheme, "SERVER_NAME": "localhost", "SERVER_PORT": "80"}
