@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-
 from typing import cast
 
 from csp.middleware import CSPMiddleware
@@ -60,28 +59,30 @@ class RateLimitHeadersMiddleware:
         return response
 
 
-class PolicyMiddleware(CSPMiddleware):  # type: ignore[misc]  # it has no types
+class PolicyMiddleware:
     """Say what a page may load; the console's own pages may evaluate expressions besides."""
 
     def __init__(self, get_response: GetResponse) -> None:
-        super().__init__(get_response)
+        self.get_response = get_response
+        self._writer = CSPMiddleware(get_response)
         # Without a nonce or anything else that is a page's own, all policies are this one.
-        self._usual = self.process_response(HttpRequest(), HttpResponse())
-        del self._usual["Content-Type"]
+        usual = self._writer.process_response(HttpRequest(), HttpResponse())
+        self._usual = [(name, value) for name, value in usual.items() if name != "Content-Type"]
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/admin/") or setting("DEBUG"):
-            return cast(HttpResponse, super().__call__(request))
+        if setting("DEBUG") or request.path.startswith("/admin/"):
+            return self._of_page(request)
         response = self.get_response(request)
-        for name, value in self._usual.items():
+        for name, value in self._usual:
             response.headers.setdefault(name, value)
         return response
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Write the policy of a page."""
+    def _of_page(self, request: HttpRequest) -> HttpResponse:
+        self._writer.process_request(request)
+        response = self.get_response(request)
         if request.path.startswith("/admin/"):
             response._csp_update = settings.CONSOLE_CSP  # type: ignore[attr-defined]  # read by django-csp
-        return cast(HttpResponse, super().process_response(request, response))
+        return cast(HttpResponse, self._writer.process_response(request, response))
 
 
 # Where programs ask, with a token in each request.
@@ -101,10 +102,10 @@ class CookielessMiddleware:
         self.get_response = self.past = get_response
         of_sessions = (*OF_SESSIONS, SecondFactorMiddleware)
         while isinstance(step := getattr(self.past, "__wrapped__", None), of_sessions):
-            self.past = step.get_response
+            self.past = cast(GetResponse, step.get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if "HTTP_COOKIE" in request.META or not request.path.startswith(API):
+        if request.META.get("HTTP_COOKIE") or not request.path.startswith(API):
             return self.get_response(request)
         return self.past(request)
 

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -13,6 +12,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
 
 from features.ground.errors import bounded
+from features.ground.quick_settings import setting
 from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS
 from predictions import serializers
 from predictions.actions.log_predictions import flush_log
@@ -67,7 +67,7 @@ class PredictView(LimitedView):
     @property
     def roles(self) -> list[str]:
         """Return who may predict, by setting."""
-        return list(settings.CONFIG.allowed_roles)
+        return list(setting("CONFIG").allowed_roles)
 
     @extend_schema(
         tags=["predict"],
@@ -124,6 +124,8 @@ class PredictStageView(PredictView):
 
 
 def _wants_explanations(request: Request) -> bool:
+    if not request._request.META.get("QUERY_STRING"):
+        return False
     value = request.query_params.get("explain", "false").lower()
     if value not in ("true", "false"):
         raise InvalidRequestError(f"explain must be true or false; got {bounded(value, 40)}")
@@ -140,7 +142,7 @@ def _is_plain(request: Request, question: dict[str, Any], *, explain: bool) -> b
 def _question(request: Request) -> dict[str, Any]:
     kind, body = media_type(request), body_of(request)
     if kind == ARROW:
-        return {"table": parse_arrow(body, max_rows=settings.CONFIG.security.max_rows)}
+        return {"table": parse_arrow(body, max_rows=setting("CONFIG").security.max_rows)}
     return {"table": parse_csv(body, lenient=False)} if kind == CSV else {"body": body}
 
 
