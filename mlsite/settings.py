@@ -68,17 +68,24 @@ INSTALLED_APPS = [
     "pipeline",
 ]
 
+# These only add headers; the lane learns from them what they add.
+HEADER_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "mlsite.middleware.PolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
 MIDDLEWARE = [
     "mlsite.middleware.RequestIdMiddleware",
     "mlsite.middleware.MetricsMiddleware",
     "mlsite.middleware.RateLimitHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "mlsite.middleware.ConsolePolicyMiddleware",
+    "mlsite.middleware.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "mlsite.middleware.BodyLimitMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    # Steps over those that follow, where a program asks.
+    "mlsite.middleware.CookielessMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "mlsite.middleware.SecondFactorMiddleware",

@@ -26,6 +26,7 @@ from predictions.lane import Application, Environ
 POINTS = (
     ("predictions.lane", "predict_plain", "predict.plain"),
     ("predictions.lane", "predict", "predict"),
+    ("predictions.views", "predict_plain", "predict.plain"),
     ("predictions.views", "predict", "predict"),
     ("predictions.views_v2", "predict", "predict"),
     ("predictions.views_mlflow", "predict", "predict"),

@@ -12,6 +12,8 @@ from mlsite.login import login
 admin.autodiscover()
 
 urlpatterns = [
+    # First, for routes are tried in turn and this one is asked the most.
+    path("api/v1/", include("predictions.urls")),
     path("", views.WelcomeView.as_view(), name="welcome"),
     path("api/v1/health", views.HealthView.as_view(), name="health"),
     path("api/v1/health/live", views.LiveView.as_view(), name="live"),
@@ -20,7 +22,6 @@ urlpatterns = [
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("apidocs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="apidocs"),
     path("api/v1/", include("features.urls")),
-    path("api/v1/", include("predictions.urls")),
     path("api/v1/", include("models_store.urls")),
     path("api/v1/", include("pipeline.urls")),
     path("", include("predictions.urls_v2")),

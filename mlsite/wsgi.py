@@ -3,17 +3,19 @@
 import gc
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mlsite.settings")
-django_application = get_wsgi_application()
+django.setup(set_prefix=False)
 
 from django.conf import settings
 
 from mlsite import urls  # noqa: F401 (now, and not while the first client waits)
 from mlsite.gate import Gate
+from mlsite.handler import Handler
 from predictions.lane import Application, Lane
 
+django_application = Handler()
 served: Application = Lane(django_application)
 if settings.CONFIG.tracing.endpoint:
     from mlsite.tracing import TracedApplication

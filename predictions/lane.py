@@ -32,12 +32,6 @@ JSON = "application/json"
 # What a body may be and its answer is, by what the client calls it.
 FORMS = {JSON: JSON, f"{JSON}; charset=utf-8": JSON, f"{JSON};charset=utf-8": JSON, ARROW: ARROW}
 ACCEPTED = {JSON: frozenset(("", "*/*", JSON, f"{JSON}, */*")), ARROW: frozenset(("", "*/*", ARROW))}
-# Middleware that only adds headers; what they add is learnt from them, not copied here.
-HEADER_MIDDLEWARE = (
-    "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-)
 _NAME = re.compile(r"[-a-zA-Z0-9_]+")
 
 
@@ -192,7 +186,7 @@ def _fixed_headers(form: str, scheme: str, forwarded: str) -> tuple[tuple[str, s
         return response
 
     handler: Callable[[HttpRequest], Any] = empty
-    for name in reversed([name for name in settings.MIDDLEWARE if name in HEADER_MIDDLEWARE]):
+    for name in reversed([name for name in settings.MIDDLEWARE if name in settings.HEADER_MIDDLEWARE]):
         handler = import_string(name)(handler)
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": _routes().default, "wsgi.input": io.BytesIO()}
     environ |= {"wsgi.url_scheme": scheme, "SERVER_NAME": "localhost", "SERVER_PORT": "80"}

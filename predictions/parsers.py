@@ -2,7 +2,6 @@
 
 from typing import IO, Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
@@ -11,6 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from features.ground.errors import bounded
+from features.ground.quick_settings import setting
 from predictions.core.answer import PredictAnswer
 from predictions.core.arrow_tables import arrow_answer
 from predictions.core.coding import PLAIN, WINDOWS, packed, unpacked
@@ -39,6 +39,10 @@ def media_type(request: Request) -> str:
 
 def body_of(request: Request) -> bytes:
     """Return a request's body without its content coding; empty if none came."""
+    django = request._request
+    if django.META.get("CONTENT_TYPE") == BodyParser.media_type and "HTTP_CONTENT_ENCODING" not in django.META:
+        # As its parser would hand it over, without the search for that.
+        return bytes(django.read())
     return request.data if isinstance(request.data, bytes) else b""
 
 
@@ -56,12 +60,11 @@ class BodyParser(BaseParser):
 
     def parse(self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None) -> Any:
         """Return the body, unpacked if it is compressed."""
-        headers = parser_context["request"].headers
-        coding = headers.get("Content-Encoding", "").strip().lower()
+        coding = parser_context["request"].META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
         if coding not in PLAIN and coding not in WINDOWS:
             text = f"Content-Encoding must be {' or '.join(WINDOWS)}; got {bounded(coding, 60)}"
             raise UnsupportedMediaType(coding, text)
-        return unpacked(stream.read(), coding, limit=settings.CONFIG.security.max_request_size)
+        return unpacked(stream.read(), coding, limit=setting("CONFIG").security.max_request_size)
 
 
 class ArrowBodyParser(BodyParser):
@@ -89,7 +92,7 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None) -> Any:
         """Return the body's value."""
-        return parse_json(stream.read(), max_depth=settings.CONFIG.security.max_depth, allow_nan=False)
+        return parse_json(stream.read(), max_depth=setting("CONFIG").security.max_depth, allow_nan=False)
 
 
 class AnswerRenderer(JSONRenderer):
@@ -133,7 +136,9 @@ class SameForm(DefaultContentNegotiation):
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the renderer and its media type."""
-        if self.get_accept_list(request) == ["*/*"]:
+        accepted = request._request.META.get("HTTP_ACCEPT", "*/*")
+        if accepted == "*/*" or self.get_accept_list(request) == ["*/*"]:
             kind = media_type(request)
             return next(((r, kind) for r in renderers if r.media_type == kind), (renderers[0], renderers[0].media_type))
-        return super().select_renderer(request, renderers, format_suffix)
+        named = next(((r, accepted) for r in renderers if r.media_type == accepted), None)
+        return named or super().select_renderer(request, renderers, format_suffix)

@@ -11,6 +11,7 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from features.ground.quick_settings import setting
 from predictions.adapters.limits import ENVIRON_KEY, Decision, hit, note_redis_away, parse_rate, redis_is_away
 from predictions.errors import LimitUnavailableError
 
@@ -25,11 +26,12 @@ class PrincipalThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         """Tell whether the caller has a request left."""
         scope = getattr(view, "throttle_scope", None)
-        if ENVIRON_KEY in request.META:
-            self.decision = request.META[ENVIRON_KEY]
+        meta = request._request.META
+        if ENVIRON_KEY in meta:
+            self.decision = meta[ENVIRON_KEY]
         elif scope is not None:
-            self.decision = hit(scope, str(request.user.pk), settings.CONFIG.rate_limit)
-        request.META[ENVIRON_KEY] = self.decision
+            self.decision = hit(scope, str(request.user.pk), setting("CONFIG").rate_limit)
+        meta[ENVIRON_KEY] = self.decision
         return self.decision is None or self.decision.allowed
 
     def wait(self) -> float | None:

@@ -20,6 +20,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from features.ground.quick_settings import setting
 from features.ground.roles import ADMIN, ROLES
 from predictions.actions.api_keys import note_key_used
 from predictions.adapters.background import BackgroundQueue
@@ -269,9 +270,9 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Principal, str] | None:
         """Return the caller and the token; None if no token was given."""
-        if not settings.CONFIG.enable_auth:
+        if not setting("CONFIG").enable_auth:
             return ANYONE, ""
-        token = bearer(request.headers.get("Authorization", ""))
+        token = bearer(request._request.META.get("HTTP_AUTHORIZATION", ""))
         return (verify_token(token), token) if token else None
 
     def authenticate_header(self, request: Request) -> str:

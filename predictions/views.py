@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -12,10 +12,12 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
 
 from features.ground.errors import bounded
+from features.ground.quick_settings import setting
 from features.ground.roles import ADMIN, APPROVER, PROMOTER, READERS
 from predictions import serializers
 from predictions.actions.log_predictions import flush_log
 from predictions.actions.predict import PredictRequest, predict
+from predictions.actions.predict_plain import predict_plain
 from predictions.actions.record_outcomes import record_outcomes
 from predictions.adapters.reads import read_prediction
 from predictions.core.arrow_tables import parse_arrow
@@ -65,7 +67,7 @@ class PredictView(LimitedView):
     @property
     def roles(self) -> list[str]:
         """Return who may predict, by setting."""
-        return list(settings.CONFIG.allowed_roles)
+        return list(setting("CONFIG").allowed_roles)
 
     @extend_schema(
         tags=["predict"],
@@ -88,19 +90,25 @@ class PredictView(LimitedView):
     )
     def post(
         self, request: Request, name: str | None = None, number: int | None = None, stage: str | None = None
-    ) -> Response:
+    ) -> HttpResponse:
         """Answer with one prediction per row."""
+        caller, explain, question = caller_of(request), _wants_explanations(request), _question(request)
+        asked_by = request._request.request_id  # type: ignore[attr-defined]  # set by the middleware
+        if number is None and stage is None and _is_plain(request, question, explain=explain):
+            content = predict_plain(question["body"], caller=caller, request_id=asked_by, model=name)
+            if content is not None:
+                return HttpResponse(content, content_type=AnswerRenderer.media_type)
         return Response(
             predict(
                 PredictRequest(
-                    principal=str(request.user.pk),
-                    caller=caller_of(request),
-                    request_id=request._request.request_id,  # type: ignore[attr-defined]  # set by the middleware
+                    principal=caller.name,
+                    caller=caller,
+                    request_id=asked_by,
                     model=name,
                     version=number,
                     stage=stage,
-                    explain=_wants_explanations(request),
-                    **_question(request),
+                    explain=explain,
+                    **question,
                 )
             )
         )
@@ -116,6 +124,8 @@ class PredictStageView(PredictView):
 
 
 def _wants_explanations(request: Request) -> bool:
+    if not request._request.META.get("QUERY_STRING"):
+        return False
     value = request.query_params.get("explain", "false").lower()
     if value not in ("true", "false"):
         raise InvalidRequestError(f"explain must be true or false; got {bounded(value, 40)}")
@@ -124,10 +134,15 @@ def _wants_explanations(request: Request) -> bool:
     return value == "true"
 
 
+def _is_plain(request: Request, question: dict[str, Any], *, explain: bool) -> bool:
+    """Tell whether JSON is asked for JSON, with nothing more said."""
+    return "body" in question and not explain and request.accepted_renderer.format == AnswerRenderer.format
+
+
 def _question(request: Request) -> dict[str, Any]:
     kind, body = media_type(request), body_of(request)
     if kind == ARROW:
-        return {"table": parse_arrow(body, max_rows=settings.CONFIG.security.max_rows)}
+        return {"table": parse_arrow(body, max_rows=setting("CONFIG").security.max_rows)}
     return {"table": parse_csv(body, lenient=False)} if kind == CSV else {"body": body}
 
 

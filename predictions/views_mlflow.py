@@ -12,6 +12,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from features.ground.errors import DomainError, bounded
+from features.ground.quick_settings import setting
 from features.ground.roles import READERS
 from predictions import engine, serializers
 from predictions.actions.predict import PredictRequest, predict
@@ -82,7 +83,7 @@ class InvocationsView(MlflowView):
     @property
     def roles(self) -> list[str]:
         """Return who may predict, by setting."""
-        return list(settings.CONFIG.allowed_roles)
+        return list(setting("CONFIG").allowed_roles)
 
     @extend_schema(
         tags=["mlflow"],
@@ -111,7 +112,7 @@ def _table(request: Request) -> Table:
     if kind not in FORMS or set(parameters) - {"charset"} or parameters.get("charset", "utf-8").lower() != "utf-8":
         text = f"Content-Type must be {', '.join(FORMS)}, in utf-8; got {bounded(request.content_type or 'none', 80)}"
         raise UnsupportedMediaType(kind, text)
-    security, body = settings.CONFIG.security, body_of(request)
+    security, body = setting("CONFIG").security, body_of(request)
     if kind == JSON:
         return parse_invocation(body, max_depth=security.max_depth)
     if kind == CSV:

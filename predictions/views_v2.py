@@ -11,6 +11,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from features.ground.quick_settings import setting
 from features.ground.roles import READERS
 from predictions import engine, serializers
 from predictions.actions.predict import PredictRequest, predict
@@ -118,7 +119,7 @@ class InferView(V2View):
     @property
     def roles(self) -> list[str]:
         """Return who may predict, by setting."""
-        return list(settings.CONFIG.allowed_roles)
+        return list(setting("CONFIG").allowed_roles)
 
     @extend_schema(
         tags=["open inference protocol"],
@@ -128,7 +129,7 @@ class InferView(V2View):
     )
     def post(self, request: Request, name: str, number: int | None = None) -> HttpResponse:
         """Answer with a tensor of predictions, and one of probabilities."""
-        asked = parse_infer(body_of(request), _header_length(request), max_depth=settings.CONFIG.security.max_depth)
+        asked = parse_infer(body_of(request), _header_length(request), max_depth=setting("CONFIG").security.max_depth)
         answer = predict(
             PredictRequest(
                 principal=str(request.user.pk),

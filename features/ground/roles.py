@@ -21,5 +21,6 @@ class RoleRequired(BasePermission):
         allowed = getattr(view, "roles", ())
         if isinstance(allowed, dict):
             allowed = allowed.get(request.method, () if hasattr(view, str(request.method).lower()) else ROLES)
-        held = getattr(request.user, "roles", ())
-        return bool(getattr(request.user, "is_authenticated", False)) and not set(held).isdisjoint(allowed)
+        caller = request.user
+        held = getattr(caller, "roles", ())
+        return bool(getattr(caller, "is_authenticated", False)) and not set(held).isdisjoint(allowed)

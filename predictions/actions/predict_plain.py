@@ -66,8 +66,22 @@ def predict_plain(
         return None
     check_may_call(caller, caller.name, serving.model, serving.callers)
     asked = _Asked(request_id, caller.name, serving.generation, loaded, now, started)
-    if arrow:
-        return _answer_arrow(asked, body)
+    return _answer_arrow(asked, body) if arrow else _answer_json(asked, body)
+
+
+class _Asked(NamedTuple):
+    """Who asks whom, and since when."""
+
+    request_id: str
+    principal: str
+    generation: int
+    loaded: LoadedVersion
+    now: int
+    started: float
+
+
+def _answer_json(asked: _Asked, body: bytes) -> bytes | None:
+    loaded = asked.loaded
     if (scored := loaded.cache.get(body)) is not None:
         loaded.meters.cache_hits.inc()
         return _hand_out(asked, scored, b"")
@@ -81,17 +95,6 @@ def predict_plain(
         return None
     frame = loaded.plan.from_records(payload.records or ())
     return _hand_out(asked, _scored(loaded, frame, body), b"")
-
-
-class _Asked(NamedTuple):
-    """Who asks whom, and since when."""
-
-    request_id: str
-    principal: str
-    generation: int
-    loaded: LoadedVersion
-    now: int
-    started: float
 
 
 def _answer_rows(asked: _Asked, body: bytes, rows: list[Any]) -> bytes:
