@@ -6,17 +6,29 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import close_caches
 from django.core.handlers.base import reset_urlconf
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, reset_queries
 from django.http import HttpRequest
 from django.urls import ResolverMatch, get_resolver
 
+from features.ground.quick_settings import setting
+from predictions.lane import is_known_host
+
 MAX_KEPT = 512
+
+
+class _Request(WSGIRequest):
+    def get_host(self) -> str:
+        """Return the host that is asked for; one that was found to be allowed is not looked at again."""
+        host = self.META.get("HTTP_HOST", "")
+        return host if is_known_host(host, *setting("ALLOWED_HOSTS")) else super().get_host()
 
 
 class Handler(WSGIHandler):
     """Answer requests as Django does, but keep where addresses lead: there are a hundred routes to try in turn."""
+
+    request_class = _Request
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,5 +60,6 @@ def _tidy_less() -> None:
 
 
 def _close_old_connections(**_: Any) -> None:
-    if hasattr(connections._connections, DEFAULT_DB_ALIAS):  # type: ignore[attr-defined]  # the types don't know it
-        close_old_connections()
+    known = connections._connections  # type: ignore[attr-defined]  # the types don't know it
+    if (connection := getattr(known, DEFAULT_DB_ALIAS, None)) is not None:
+        connection.close_if_unusable_or_obsolete()

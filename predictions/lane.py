@@ -135,13 +135,14 @@ def _ordinary_length(environ: Environ, form: str) -> int:
         and length.isascii()
         and length.isdigit()
         and len(length) < 10
-        and _is_known_host(find("HTTP_HOST", ""), *setting("ALLOWED_HOSTS"))
+        and is_known_host(find("HTTP_HOST", ""), *setting("ALLOWED_HOSTS"))
     )
     return int(length) if ordinary and int(length) <= setting("CONFIG").security.max_request_size else 0
 
 
 @lru_cache(maxsize=256)
-def _is_known_host(host: str, *allowed: str) -> bool:
+def is_known_host(host: str, *allowed: str) -> bool:
+    """Tell whether a Host header names one of the allowed hosts."""
     domain, _ = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
 

@@ -1,4 +1,4 @@
-"""The product's own handler leads where Django's does, and keeps a thread's connection as tidy."""
+"""The product's own handler leads where Django's does, to the same hosts, and keeps a thread's connection as tidy."""
 
 import io
 import threading
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.exceptions import DisallowedHost
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.db import connection, connections
@@ -65,6 +66,36 @@ def test_only_so_many_addresses_are_kept(handler: Handler) -> None:
         found = handler.resolve_request(WSGIRequest(environ_of(f"/api/v1/models/m{number}/predict")))
         assert found.kwargs == {"name": f"m{number}"}
     assert _resolved.cache_info().currsize == MAX_KEPT
+
+
+@pytest.mark.parametrize(
+    "host", ["example.com", "EXAMPLE.com:8000", "example.com.", "a.example.org", "[::1]:80", "localhost"]
+)
+def test_an_allowed_host_is_what_was_asked_for_each_time(handler: Handler, settings: Any, host: str) -> None:
+    settings.ALLOWED_HOSTS = ["example.com", ".example.org", "[::1]", "localhost"]
+    for kind in (WSGIRequest, handler.request_class, handler.request_class):
+        assert kind(environ_of("/") | {"HTTP_HOST": host}).get_host() == host
+
+
+@pytest.mark.parametrize("host", ["elsewhere.example", "exam ple.com", "example.com:port", "@", ""])
+def test_another_host_is_refused_as_by_django(handler: Handler, settings: Any, host: str) -> None:
+    settings.ALLOWED_HOSTS = ["example.com"]
+    environ = environ_of("/") | {"HTTP_HOST": host}
+    for _ in range(2):
+        with pytest.raises(DisallowedHost) as ours:
+            handler.request_class(environ).get_host()
+        with pytest.raises(DisallowedHost) as theirs:
+            WSGIRequest(environ).get_host()
+        assert str(ours.value) == str(theirs.value)
+
+
+def test_a_host_that_is_allowed_no_longer_is_refused(handler: Handler, settings: Any) -> None:
+    request = handler.request_class(environ_of("/") | {"HTTP_HOST": "example.com"})
+    settings.ALLOWED_HOSTS = ["example.com"]
+    assert request.get_host() == "example.com"
+    settings.ALLOWED_HOSTS = ["example.net"]
+    with pytest.raises(DisallowedHost):
+        request.get_host()
 
 
 @pytest.mark.django_db(transaction=True)

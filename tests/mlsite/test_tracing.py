@@ -27,6 +27,7 @@ from tests.served import copied_site
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 UNSAMPLED = "5" * 32
+DEFAULT, VERSION = "/api/v1/predict", "/api/v1/models/tiny/versions/1/predict"
 GOOD = b'{"data": [[4.0, 1.5, "red"]]}'
 
 
@@ -76,25 +77,27 @@ def test_a_served_request_is_a_span_of_its_callers_trace(
         site.served(TRACING__ENDPOINT=f"http://127.0.0.1:{collector.server_port}") as server,
         httpx.Client(base_url=server.base, headers=headers, timeout=60) as client,
     ):
-        # The first goes through Django, the second is answered by the lane: its token is known.
-        for body in (GOOD, GOOD.replace(b"4.0", b"5.0"), b"nonsense"):
-            client.post("/api/v1/predict", content=body, headers={"traceparent": sampled})
+        # The first is Django's, the second is answered by the lane, and both meet the third.
+        for path, body in ((VERSION, GOOD), (DEFAULT, GOOD.replace(b"4.0", b"5.0")), (DEFAULT, b"nonsense")):
+            client.post(path, content=body, headers={"traceparent": sampled})
         client.post("/api/v1/predict", content=GOOD, headers={"traceparent": not_sampled})
     mine = [span for span in collector.spans if span.trace_id.hex() == TRACE]
     assert [span for span in collector.spans if span.trace_id.hex() == UNSAMPLED] == []
     roots = [span for span in mine if span.parent_span_id.hex() == PARENT]
-    assert {span.name for span in roots} == {"POST api/v1/predict"}
+    routes = ["api/v1/models/<slug:name>/versions/<int:number>/predict", "api/v1/predict", "api/v1/predict"]
+    assert [span.name for span in roots] == [f"POST {route}" for route in routes]
     statuses = [{one.key: one.value for one in span.attributes}["http.response.status_code"] for span in roots]
     assert [status.int_value for status in statuses] == [200, 200, 400]
     below: dict[bytes, list[str]] = {span.span_id: [] for span in mine}
     for span in mine:
         if span not in roots:
             below[span.parent_span_id].append(span.name)
-    through_django, by_the_lane = roots[:2]
+    through_django, by_the_lane, by_both = roots
     predict = next(span for span in mine if span.parent_span_id == through_django.span_id)
     assert predict.name == "predict"
     assert below[predict.span_id] == ["predict.parse", "predict.score"]
     assert below[by_the_lane.span_id] == ["predict.plain"]
+    assert below[by_both.span_id] == ["predict.plain", "predict.plain"]
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """The plain case gives the bytes and the log rows `predict` gives, and leaves the rest to it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from features.ground.errors import DomainError
 from predictions import engine
 from predictions.actions.log_predictions import flush_log
 from predictions.actions.predict import PredictRequest, predict
@@ -13,6 +15,7 @@ from predictions.core.caller import Caller
 from predictions.errors import PredictionsError
 from predictions.models import Prediction
 from tests.predictions.conftest import Configure
+from tests.predictions.contract import bodies
 from tests.predictions.numbers import COLUMNS, drawn, serve
 from tests.predictions.tiny import staged
 
@@ -80,14 +83,21 @@ REFUSED = [
 ]
 
 
-def plain(body: bytes) -> bytes | None:
-    return predict_plain(body, caller=CALLER, request_id="r", model="numbers")
+def plain(body: bytes, model: str = "numbers") -> bytes | None:
+    return predict_plain(body, caller=CALLER, request_id="r", model=model)
 
 
-def whole(body: bytes) -> bytes:
-    return predict(
-        PredictRequest(principal=CALLER.name, caller=CALLER, request_id="r", model="numbers", body=body)
-    ).json()
+def whole(body: bytes, model: str = "numbers") -> bytes:
+    return predict(PredictRequest(principal=CALLER.name, caller=CALLER, request_id="r", model=model, body=body)).json()
+
+
+def said(ask: Callable[[bytes, str], bytes | None], body: bytes) -> Any:
+    """Return what is said to a body for `tiny`: an answer without its own id, or a refusal in full; None if nothing."""
+    try:
+        answer = ask(body, "tiny")
+    except DomainError as error:
+        return error.code, error.message, error.fields
+    return answer and without_own(answer)
 
 
 def without_own(answer: bytes | None) -> dict[str, Any]:
@@ -125,6 +135,19 @@ def test_both_refuse_the_same_with_the_same_words(serving: None) -> None:
         assert (ours.value.code, ours.value.message) == (theirs.value.code, theirs.value.message)
     flush_log()
     assert not Prediction.objects.exists()
+
+
+def test_both_say_the_same_to_every_body_of_the_contract(serving: None, configure: Configure) -> None:
+    configure(model__cache_size=0)
+    staged()
+    differing, answered = [], 0
+    for name, body in bodies().items():
+        ours = said(plain, body)
+        answered += isinstance(ours, dict)
+        if ours is not None and ours != said(whole, body):
+            differing.append(name)
+    assert differing == []
+    assert answered > 5
 
 
 def test_what_is_answered_from_the_cache_is_logged_whole(serving: None) -> None:
