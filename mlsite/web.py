@@ -34,6 +34,7 @@ from granian._internal import load_target
 from granian.server.mp import MPServer
 
 from mlsite import handover
+from mlsite.nudge import nudge_main_thread
 
 logger = logging.getLogger("mlsite.web")  # not the name of what runs as the main module
 # Of callers who keep a connection, those who ask at least this often are told to connect again.
@@ -80,6 +81,7 @@ def _load(ready: Any, listener: int, link: Any, index: int, target: str) -> Leav
     # Until it answers it has nothing to finish; the server's own handlers would leave it here when all are told to end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    nudge_main_thread()
     import_module("mlsite.logs").configure()
     import_module("predictions.actions.log_predictions").write_through(link.of_worker(index))
     loaded: Any = load_target(target)
@@ -126,6 +128,7 @@ class Server(MPServer):
         self._leaves = False
         self._ready: dict[int, Any] = {}
         signal.signal(signal.SIGUSR2, self._leave)
+        nudge_main_thread()
         super().startup(spawn_target, target_loader)
         threading.Thread(target=self._say_ready, daemon=True).start()
 

@@ -232,7 +232,7 @@ class Crew:
                 if since and now - since > (READING_S if seat.is_reading else WORKING_S):
                     self._relieve(seat)
             if ticks % PACE_TICKS == 0:
-                pace.look(seat.thread for seat in self.on_turn)
+                pace.look([seat.thread for seat in self.on_turn], {seat.thread for seat in tuple(self.seats)})
 
 
 crew = Crew()

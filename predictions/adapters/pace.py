@@ -8,7 +8,7 @@ waits or its time is up, and does all there is to do at once. Where nothing queu
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 TASKS = Path("/proc/self/task")
@@ -27,22 +27,23 @@ class Pace:
         self._at = time.perf_counter()
         self.waits = False
 
-    def look(self, threads: Iterable[int]) -> None:
-        """Look at the answering threads, by their native ids."""
-        now, spent = time.perf_counter(), {thread: _spent_ns(thread) for thread in threads}
+    def look(self, listening: Iterable[int], answering: Collection[int]) -> None:
+        """Look at those of the answering threads whose turn it is, by their native ids."""
+        now, spent = time.perf_counter(), {thread: _spent_ns(thread) for thread in listening}
         known = self._spent.keys() & spent.keys()
         shares = [(spent[thread] - self._spent[thread]) / (now - self._at) / NANOSECONDS for thread in known]
         self._spent, self._at = spent, now
         busy = max(shares, default=0.0)
         if busy >= BUSY and not self.waits:
-            self._let_wait(True)
+            self._let_wait(answering, waits=True)
         elif busy < IDLE and self.waits:
-            self._let_wait(False)
+            self._let_wait(answering, waits=False)
 
-    def _let_wait(self, waits: bool) -> None:
+    def _let_wait(self, answering: Collection[int], *, waits: bool) -> None:
         self.waits = waits
-        policy = os.SCHED_BATCH if waits else os.SCHED_OTHER
-        for thread in network_threads():
+        for thread in threads_named(NETWORK):
+            # The server names its threads alike, and one that is begun by a batch thread is one too.
+            policy = os.SCHED_BATCH if waits and thread not in answering else os.SCHED_OTHER
             # It may have ended, or an administrator may have given it a policy that is not ours to change.
             with contextlib.suppress(OSError):
                 os.sched_setscheduler(thread, policy, os.sched_param(0))
@@ -57,11 +58,11 @@ def _spent_ns(thread: int) -> int:
     return int(ran) + int(waited)
 
 
-def network_threads() -> list[int]:
-    """Return the ids of this process's threads that only handle the network."""
+def threads_named(beginning: str) -> list[int]:
+    """Return the ids of this process's threads whose names begin so."""
     found = []
     for task in TASKS.iterdir():
         with contextlib.suppress(OSError):
-            if (task / "comm").read_text().startswith(NETWORK):
+            if (task / "comm").read_text().startswith(beginning):
                 found.append(int(task.name))
     return found

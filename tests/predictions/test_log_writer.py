@@ -193,8 +193,8 @@ def counted(served: Served) -> int:
 def test_all_that_was_answered_is_stored_when_the_whole_group_is_told_to_end(served: Served, number: int) -> None:
     with Load(served) as load:
         wait_for(lambda: len(load.ids()) > 300)
-    everyone = children(served)
-    served.stop(number)
+        everyone = children(served)
+        served.stop(number)
     assert as_stored(load.ids()) <= set(stored(served))
     assert not any(alive(pid) for pid in everyone)
     assert DIRECT not in said(served, "web")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from predictions.adapters.pace import TASKS, Pace, network_threads
+from predictions.adapters.pace import NETWORK, TASKS, Pace, threads_named
 from tests.mlsite.test_supervisor import wait_for
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system has no batch threads")
@@ -45,7 +45,7 @@ def looked(pace: Pace, thread: int, *, until: bool) -> None:
     """Look until the network waits, or does not."""
 
     def seen() -> bool:
-        pace.look([thread])
+        pace.look([thread], {thread})
         time.sleep(0.05)
         return pace.waits == until
 
@@ -54,9 +54,9 @@ def looked(pace: Pace, thread: int, *, until: bool) -> None:
 
 def test_the_network_waits_while_a_thread_answers_without_a_pause() -> None:
     pace = Pace()
-    with thread(wait, "tokio-rt-test") as network, thread(wait, "other") as idle:
-        assert network_threads() == [network]
-        with thread(spin, "answers") as busy:
+    with thread(wait, f"{NETWORK}-test") as network, thread(wait, "other") as idle:
+        with thread(spin, f"{NETWORK}-answers") as busy:
+            assert set(threads_named(NETWORK)) == {network, busy}
             looked(pace, busy, until=True)
             assert os.sched_getscheduler(network) == os.SCHED_BATCH
             assert os.sched_getscheduler(busy) == os.sched_getscheduler(idle) == os.SCHED_OTHER
@@ -67,6 +67,6 @@ def test_the_network_waits_while_a_thread_answers_without_a_pause() -> None:
 def test_threads_that_have_ended_are_no_reason_to_wait() -> None:
     pace = Pace()
     with thread(spin, "answers") as gone:
-        pace.look([gone])
-    pace.look([gone])
+        pace.look([gone], {gone})
+    pace.look([gone], {gone})
     assert not pace.waits
