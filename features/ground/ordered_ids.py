@@ -5,12 +5,15 @@ Rows that are written together stand together in an index: each random place wou
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DRAWN = 256
+_VERSION = 7
 _SIZE = 10
 # The version and the variant, and the 74 bits between and after them that are random.
-_MARKS = (7 << 76) | (2 << 62)
+_MARKS = (_VERSION << 76) | (2 << 62)
 _RANDOM = (0xFFF << 64) | ((1 << 62) - 1)
 _waiting: list[int] = []
 # A forked child would give the same ids as its parent.
@@ -20,6 +23,11 @@ os.register_at_fork(after_in_child=_waiting.clear)
 def ordered_id() -> UUID:
     """Return a new id; who knows others can't guess it."""
     return UUID(int=ordered_number(time.time_ns()))
+
+
+def made_at(key: UUID) -> datetime | None:
+    """Return when an id was made, to the millisecond; None for an id of another kind."""
+    return EPOCH + timedelta(milliseconds=key.int >> 80) if key.version == _VERSION else None
 
 
 def ordered_hex() -> str:

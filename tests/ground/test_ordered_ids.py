@@ -2,10 +2,12 @@
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
-from features.ground.ordered_ids import ordered_id
+from features.ground.ordered_ids import made_at, ordered_id
 
 
 def test_ids_are_of_version_7_and_begin_with_their_time() -> None:
@@ -33,3 +35,11 @@ def test_a_forked_child_gives_others() -> None:
     theirs = os.read(reader, 320)
     random_parts = {theirs[start + 8 : start + 16] for start in range(0, 320, 16)}
     assert random_parts.isdisjoint({ordered_id().bytes[8:] for _ in range(300)})
+
+
+def test_an_id_tells_when_it_was_made_and_one_of_another_kind_does_not() -> None:
+    before = datetime.now(UTC)
+    made = made_at(ordered_id())
+    assert made is not None
+    assert before - timedelta(milliseconds=1) <= made <= datetime.now(UTC)
+    assert made_at(uuid4()) is None

@@ -1,14 +1,18 @@
 """A recorded prediction can be traced, predicted again, and proven to have gone where it should."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from models_store.actions.promote import promote
 from predictions import engine
@@ -19,6 +23,7 @@ from predictions.actions.record_outcomes import OutcomeItem, record_outcomes
 from predictions.actions.replay import replay, replay_sample
 from predictions.actions.score_shadow import shadow_queue
 from predictions.actions.trace_prediction import trace_prediction
+from predictions.adapters.reads import read_prediction
 from predictions.errors import UnknownPredictionError
 from predictions.models import Prediction
 from tests.predictions.conftest import Configure
@@ -42,6 +47,20 @@ def test_a_prediction_comes_out_again_as_recorded(serving: None, engine_name: st
         "different": [],
         "not_checked": {},
     }
+
+
+def test_a_prediction_is_looked_for_around_its_time_and_found_elsewhere_too(serving: None) -> None:
+    staged()
+    key = ask().prediction_id
+    flush_log()
+    with CaptureQueriesContext(connection) as asked:
+        assert read_prediction(key).pk == key
+    looks = [query["sql"] for query in asked if "BETWEEN" in query["sql"]]
+    assert len(looks) == 1
+    Prediction.objects.filter(pk=key).update(at=timezone.now() - timedelta(days=400))
+    assert read_prediction(key).pk == key
+    Prediction.objects.filter(pk=key).update(id=(other := uuid4()))
+    assert read_prediction(other).pk == other
 
 
 def test_a_changed_record_is_found(serving: None) -> None:
