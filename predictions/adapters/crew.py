@@ -169,8 +169,8 @@ class Crew:
         return sum(1 for seat in tuple(self.seats) if seat.since and not seat.is_reading and seat.work is work)
 
     def reading(self) -> int:
-        """Return how many wait for a body."""
-        return sum(1 for seat in tuple(self.seats) if seat.is_reading)
+        """Return how many have waited for a body so long that they were relieved; a quick sender is none of them."""
+        return sum(1 for seat in tuple(self._relieved) if seat.is_reading)
 
     def end_reading(self, seat: Seat) -> bool:
         """Have read a body; tell whether there is room to work on it, for which who sent it slowly waits."""

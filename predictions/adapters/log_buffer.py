@@ -145,10 +145,9 @@ class LogBuffer:
         while waiting:
             part = waiting.pop()
             try:
-                written = self._write(part)
-                # Never more written than accepted, also if this process is killed now.
+                # Never more written than accepted, also if this process is killed meanwhile and its successor counts.
                 metrics.prediction_log_accepted_total.count()
-                metrics.prediction_log_written_total.inc(written)
+                metrics.prediction_log_written_total.inc(self._write(part))
             except (OperationalError, InterfaceError):
                 self._give_back([entry for later in (part, *reversed(waiting)) for entry in later])
                 raise

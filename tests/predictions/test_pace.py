@@ -56,7 +56,8 @@ def test_the_network_waits_while_a_thread_answers_without_a_pause() -> None:
     pace = Pace()
     with thread(wait, f"{NETWORK}-test") as network, thread(wait, "other") as idle:
         with thread(spin, f"{NETWORK}-answers") as busy:
-            assert set(threads_named(NETWORK)) == {network, busy}
+            # Libraries have threads of that name too.
+            assert {network, busy} <= set(threads_named(NETWORK))
             looked(pace, busy, until=True)
             assert os.sched_getscheduler(network) == os.SCHED_BATCH
             assert os.sched_getscheduler(busy) == os.sched_getscheduler(idle) == os.SCHED_OTHER
