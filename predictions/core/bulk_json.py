@@ -1,6 +1,5 @@
 """Many rows of numbers, read from JSON text into a matrix without an object for each number."""
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,8 @@ LONG = 4_096
 _BRACKET = ord("[")
 
 
-class _Here(threading.local):
-    """The reader of a thread; it keeps its memory."""
-
-    parser: simdjson.Parser | None = None
-
-
-_here = _Here()
+# Readers nobody uses just now. Each keeps its memory, so there are no more than have been used at one time.
+_idle: list[simdjson.Parser] = []
 
 
 def read_matrix(body: bytes, width: int) -> npt.NDArray[np.float64] | None:
@@ -38,15 +32,17 @@ def read_matrix(body: bytes, width: int) -> npt.NDArray[np.float64] | None:
     """
     if not body.startswith(b"{"):
         return None
-    parser = _here.parser
-    if parser is None:
-        parser = _here.parser = simdjson.Parser()
     try:
-        return _matrix(parser, body, width)
+        parser = _idle.pop()
+    except IndexError:
+        parser = simdjson.Parser()
+    try:
+        found = _matrix(parser, body, width)
     except (ValueError, TypeError, KeyError, RuntimeError):
-        # What went wrong may hold on to the reader's memory.
-        _here.parser = None
+        # What went wrong may hold on to the reader's memory: it goes with it.
         return None
+    _idle.append(parser)
+    return found
 
 
 def _matrix(parser: simdjson.Parser, body: bytes, width: int) -> npt.NDArray[np.float64] | None:
