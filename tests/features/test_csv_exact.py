@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from features.adapters import csv_blocks, csv_files
@@ -95,7 +95,7 @@ def closed(body: bytes) -> bool:
 
 def judged(chunks, zone: str):
     """Return all faults, by the number of the row, and all valid rows."""
-    checker, faults, valid = RowChecker(COLUMNS, zone), [], []
+    checker, faults, valid = RowChecker(COLUMNS, zone=zone), [], []
     for chunk in chunks:
         checked = checker.check(chunk.table)
         faults += [(int(chunk.rows[f.row]), f.column, f.rule, f.value) for f in checked.faults]
@@ -113,6 +113,7 @@ def judged(chunks, zone: str):
     zone=st.sampled_from(["", "America/New_York"]),
     kept=st.sampled_from([1, 2000, 10**6]),
 )
+@example(lines=["1,1,2013-01-01"], end="\n", blank=False, size=24, zone="America/New_York", kept=1)
 def test_blocks_say_what_one_pass_says(path, lines, end, blank, size, zone, kept):
     # The first row is whole, so that the number of names is right.
     body = end.join(["1,2,3", *lines, *([""] if blank else [])]).encode()
