@@ -5,7 +5,6 @@ The same steps as `predict`, in few functions and without the objects between th
 
 import math
 import time
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,12 +16,12 @@ from predictions import engine
 from predictions.actions.log_predictions import log
 from predictions.adapters.loading import LoadedVersion, ScoreRow
 from predictions.adapters.scoring import score_frame
-from predictions.core.answer import about_answer, answer_json, row_answer_json
+from predictions.core.answer import about_answer, answer_json
 from predictions.core.arrow_tables import arrow_stream, parse_arrow
 from predictions.core.bulk_json import LONG
 from predictions.core.caller import Caller, check_may_call
 from predictions.core.inputs import Columns
-from predictions.core.log_entry import LogEntry, RowEntry
+from predictions.core.log_entry import LogEntry, RowEntry, time_of
 from predictions.core.parse import payload_of, read_json
 from predictions.core.scored import Scored
 from predictions.core.tables import frame_of
@@ -143,32 +142,32 @@ def _answer_row(asked: _Asked, score_row: ScoreRow, cells: list[float], text: by
         loaded.cache.put(body, Scored(entry.frame, [prediction], probabilities, known, outputs))
     loaded.meters.alone.note((ended - began, seconds, confidence))
     log.offer(entry)
-    return row_answer_json(outputs, loaded.about, number, now)
+    return answer_json(outputs, loaded.about, number, now)
 
 
 def _answer_arrow(asked: _Asked, body: bytes) -> bytes:
     loaded = asked.loaded
     table = parse_arrow(body, max_rows=loaded.plan.limits.max_rows)
     scored = score_frame(loaded, frame_of(loaded.plan, table))
-    key, at = _note(asked, scored, b"")
-    about = about_answer(loaded.model, loaded.number, "production", key, at)
+    number = _note(asked, scored, b"")
+    about = about_answer(loaded.model, loaded.number, "production", UUID(int=number), time_of(asked.now))
     return arrow_stream(scored.predictions, scored.shares, about)
 
 
 def _hand_out(asked: _Asked, scored: Scored, text: bytes) -> bytes:
     """Count and log an answer, and return its bytes."""
-    return answer_json(scored.json, asked.loaded.about, *_note(asked, scored, text))
+    return answer_json(scored.json, asked.loaded.about, _note(asked, scored, text), asked.now)
 
 
-def _note(asked: _Asked, scored: Scored, text: bytes) -> tuple[UUID, datetime]:
-    """Count and log an answer; return its id and time."""
+def _note(asked: _Asked, scored: Scored, text: bytes) -> int:
+    """Count and log an answer; return the number of its id."""
     request_id, principal, generation, loaded, now, started = asked
-    key, at, seconds = UUID(int=ordered_number(now)), datetime.now(UTC), time.perf_counter() - started
+    number, seconds = ordered_number(now), time.perf_counter() - started
     loaded.meters.confidence.observe_all(scored.confidence)
     loaded.meters.request.observe(seconds)
     loaded.meters.rows.inc(len(scored.predictions))
     entry = LogEntry(
-        id=key,
+        id=UUID(int=number),
         request_id=request_id,
         version_id=loaded.version_id,
         model=loaded.model,
@@ -180,14 +179,14 @@ def _note(asked: _Asked, scored: Scored, text: bytes) -> tuple[UUID, datetime]:
         predictions=scored.predictions,
         probabilities=None,
         latency_ms=seconds * 1000,
-        at=at,
+        at=time_of(now),
         source="api",
         hidden=loaded.hidden,
         inputs_json=text,
         outputs_json=scored.json,
     )
     log.offer(entry)
-    return key, at
+    return number
 
 
 def _scored(loaded: LoadedVersion, frame: Columns, body: bytes) -> Scored:

@@ -109,36 +109,8 @@ def about_answer(model: str, version: int, role: str, key: UUID, at: datetime) -
     }
 
 
-def answer_json(outputs: bytes, about: bytes, key: UUID, at: datetime) -> bytes:
+def answer_json(outputs: bytes, about: bytes, number: int, at_ns: int) -> bytes:
     """Return the bytes of an answer as `PredictAnswer.json` does, from its parts.
-
-    Parameters
-    ----------
-    outputs : bytes
-        The JSON object of predictions and probabilities.
-    about : bytes
-        What `about_json` gives for the version.
-    key : UUID
-        The answer's id.
-    at : datetime
-        When it was answered, UTC.
-
-    Returns
-    -------
-    bytes
-        JSON.
-    """
-    return b'%b,%b"%b","timestamp":"%bZ"}' % (
-        outputs[:-1],
-        about,
-        str(key).encode(),
-        # A whole second is written without its fraction; naming the precision takes twice as long.
-        (at.isoformat() if at.microsecond else at.isoformat(timespec="milliseconds"))[:23].encode(),
-    )
-
-
-def row_answer_json(outputs: bytes, about: bytes, number: int, at_ns: int) -> bytes:
-    """Return the bytes of an answer as `answer_json` does, from the numbers of its id and its time.
 
     Parameters
     ----------

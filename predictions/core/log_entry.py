@@ -154,9 +154,25 @@ class RowEntry(NamedTuple):
             "",
             1,
             self.latency_ms,
-            _EPOCH + timedelta(microseconds=self.at_ns // 1000),
+            time_of(self.at_ns),
             "api",
         )
+
+
+def time_of(at_ns: int) -> datetime:
+    """Return a time, to the microsecond.
+
+    Parameters
+    ----------
+    at_ns : int
+        Nanoseconds since 1970.
+
+    Returns
+    -------
+    datetime
+        UTC.
+    """
+    return _EPOCH + timedelta(microseconds=at_ns // 1000)
 
 
 def _matrix_json(matrix: npt.NDArray[np.float64]) -> bytes:
