@@ -48,11 +48,12 @@ def spooled(served: Served) -> list[Path]:
 
 
 def kill_and_restart(served: Served) -> float:
-    """Kill the server while it is being asked; return when."""
+    """Kill the server while it is being asked; return when, once its successor has stored what it left on disk."""
     at = time.monotonic()
     served.kill()
+    left = set(spooled(served))
     served.start()
-    wait_for(lambda: not spooled(served), 140)
+    wait_for(lambda: left.isdisjoint(spooled(served)), 140)
     return at
 
 

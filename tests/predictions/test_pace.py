@@ -69,5 +69,7 @@ def test_threads_that_have_ended_are_no_reason_to_wait() -> None:
     pace = Pace()
     with thread(spin, "answers") as gone:
         pace.look([gone], {gone})
+    # The system keeps a thread for a moment after Python has let go of it.
+    wait_for(lambda: not (TASKS / str(gone)).exists())
     pace.look([gone], {gone})
     assert not pace.waits
