@@ -155,8 +155,8 @@ class Edge(HttpToolsProtocol):
             return None
         self._decision = None
         lane.note(head, said, started)
-        own = "".join([f"{name}: {value}\r\n" for name, value in lane.said_headers(said)])
-        return b"".join((_beginning(self), _encoded(head.headers), own.lower().encode(), b"\r\n", said.content))
+        own = "".join([f"{name.lower()}: {value}\r\n" for name, value in lane.said_headers(said)])
+        return b"".join((_beginning(self), _encoded(head.headers), own.encode(), b"\r\n", said.content))
 
     def pause_writing(self) -> None:
         """Read nothing more from a client who does not take its answers."""
