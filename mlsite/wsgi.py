@@ -1,4 +1,4 @@
-"""The WSGI application: the gate, the lane for the common predict request, Django for everything else."""
+"""The WSGI application: the lane for the common predict request, Django for everything else."""
 
 import gc
 import os
@@ -11,17 +11,15 @@ django.setup(set_prefix=False)
 from django.conf import settings
 
 from mlsite import urls  # noqa: F401 (now, and not while the first client waits)
-from mlsite.gate import Gate
 from mlsite.handler import Handler
 from predictions.lane import Application, Lane
 
 django_application = Handler()
-served: Application = Lane(django_application)
+application: Application = Lane(django_application)
 if settings.CONFIG.tracing.endpoint:
     from mlsite.tracing import TracedApplication
 
-    served = TracedApplication(served)
-application = Gate(served)
+    application = TracedApplication(application)
 
 # What is here now stays for good: collecting garbage need not look through it again and again.
 gc.collect()

@@ -69,6 +69,11 @@ class Engine:
         self._asked[key] = time.monotonic()
         return found if found.asleep is None else self._wake(key)
 
+    def at_hand(self, name: str | None) -> Serving | None:
+        """Return who answers for a model if nothing has to be loaded for it."""
+        found = self._table.get(name or self._default) if self._ready else None
+        return found if found is not None and found.asleep is None else None
+
     def _wake(self, name: str) -> Serving:
         """Load a model that was let go, and let go of others for it."""
         with self._lock:
@@ -286,6 +291,7 @@ class Engine:
 
 _engine = Engine()
 serving = _engine.serving
+at_hand = _engine.at_hand
 version = _engine.version
 refresh = _engine.refresh
 start = _engine.start

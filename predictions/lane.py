@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
@@ -21,7 +21,7 @@ from predictions import engine, metrics, tokens
 from predictions.actions.log_predictions import log
 from predictions.actions.predict import PredictRequest, predict
 from predictions.actions.predict_plain import predict_plain
-from predictions.adapters.limits import ENVIRON_KEY, hit
+from predictions.adapters.limits import ENVIRON_KEY, Decision, hit
 from predictions.adapters.slow import note_slow
 from predictions.noted import NotedRequests
 from predictions.parsers import ARROW
@@ -56,6 +56,27 @@ class _Routes:
         return None
 
 
+class Head(NamedTuple):
+    """All that an ordinary request says before its body; many requests of a client say the same."""
+
+    model: str | None
+    label: str
+    meters: NotedRequests
+    form: str
+    length: int
+    token: str | None
+    request_id: str
+    headers: tuple[tuple[str, str], ...]
+
+
+class Said(NamedTuple):
+    """The answer to an ordinary request, and what the limit says of it; headers beside those of the head."""
+
+    content: bytes
+    request_id: str
+    decision: Decision | None
+
+
 class Lane:
     """Answer a POST to a predict route that is wholly ordinary; leave the rest to Django.
 
@@ -71,19 +92,83 @@ class Lane:
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         started = time.perf_counter()
-        if environ["REQUEST_METHOD"] == "POST" and (found := _route(environ.get("PATH_INFO", ""))):
-            principal = _caller(environ)
-            form = FORMS.get(environ.get("CONTENT_TYPE", "").lower())
-            if principal is not None and form is not None and (length := _ordinary_length(environ, form)):
-                answer = _answer(environ, principal, found[0], length, form)
-                if answer is not None:
-                    headers, content = answer
-                    seconds = time.perf_counter() - started
-                    found[2].note(seconds)
-                    note_slow("POST", found[1], 200, seconds, request_id=headers[-1][1])
-                    start_response("200 OK", headers)
-                    return (content,)
+        if environ["REQUEST_METHOD"] == "POST" and (head := head_of(environ)) is not None:
+            principal = caller_of(head)
+            if principal is not None:
+                decision = environ.get(ENVIRON_KEY) or count(principal)
+                environ[ENVIRON_KEY] = decision
+                if decision is None or decision.allowed:
+                    body = environ["wsgi.input"].read(head.length)
+                    said = answer(head, principal, decision, body)
+                    if said is not None:
+                        note(head, said, started)
+                        start_response("200 OK", [*head.headers, *said_headers(said)])
+                        return (said.content,)
+                    environ["wsgi.input"] = io.BytesIO(body)
         return self.application(environ, start_response)
+
+
+def head_of(environ: Environ) -> Head | None:
+    """Return what a POST says before its body, or None if anything about that is unusual."""
+    found = _route(environ.get("PATH_INFO", ""))
+    form = FORMS.get(environ.get("CONTENT_TYPE", "").lower()) if found else None
+    if found is None or form is None or not (length := _ordinary_length(environ, form)):
+        return None
+    token = tokens.bearer(environ.get("HTTP_AUTHORIZATION", ""))
+    scheme, forwarded = environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_X_FORWARDED_PROTO", "")
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return Head(*found, form, length, token, given, _fixed_headers(form, scheme, forwarded[:8]))
+
+
+def caller_of(head: Head) -> tokens.Principal | None:
+    """Return the caller if the token was verified a short while ago and its roles suffice."""
+    config = setting("CONFIG")
+    if not config.enable_auth:
+        return tokens.ANYONE
+    principal = tokens.verified.get(head.token) if head.token else None
+    if principal is not None:
+        for role in principal.roles:
+            if role in config.allowed_roles:
+                return principal
+    return None
+
+
+def count(principal: tokens.Principal) -> Decision | None:
+    """Count a request against its caller's limit."""
+    return hit("predict", principal.name, setting("CONFIG").rate_limit)
+
+
+def answer(
+    head: Head, principal: tokens.Principal, decision: Decision | None, body: bytes, *, plain_only: bool = False
+) -> Said | None:
+    """Return the answer to a body; None if Django has to say what is wrong with it, or if it is not the plain case."""
+    asked_by, caller, arrow = request_id(head.request_id), principal.caller, head.form is ARROW
+    try:
+        content = predict_plain(body, caller=caller, request_id=asked_by, model=head.model, arrow=arrow)
+        if content is None and not arrow and not plain_only:
+            asked = PredictRequest(
+                principal=caller.name, caller=caller, request_id=asked_by, model=head.model, body=body
+            )
+            content = predict(asked).json()
+    except Exception:  # noqa: BLE001 (Django's view meets the same, says it in full and logs it)
+        return None
+    return None if content is None else Said(content, asked_by, decision)
+
+
+def said_headers(said: Said) -> list[tuple[str, str]]:
+    """Return the headers that are an answer's own."""
+    headers = [("Content-Length", str(len(said.content)))]
+    if said.decision is not None:
+        headers += said.decision.headers()
+    headers.append(("X-Request-ID", said.request_id))
+    return headers
+
+
+def note(head: Head, said: Said, started: float) -> None:
+    """Count an answer, and say so if it took long."""
+    seconds = time.perf_counter() - started
+    head.meters.note(seconds)
+    note_slow("POST", head.label, 200, seconds, request_id=said.request_id)
 
 
 @lru_cache(maxsize=256)
@@ -104,20 +189,6 @@ def _routes() -> _Routes:
         after=after,
         named_label=resolve(named).route,
     )
-
-
-def _caller(environ: Environ) -> tokens.Principal | None:
-    """Return the caller if the token was verified a short while ago and its roles suffice."""
-    config = setting("CONFIG")
-    if not config.enable_auth:
-        return tokens.ANYONE
-    token = tokens.bearer(environ.get("HTTP_AUTHORIZATION", ""))
-    principal = tokens.verified.get(token) if token else None
-    if principal is not None:
-        for role in principal.roles:
-            if role in config.allowed_roles:
-                return principal
-    return None
 
 
 def _ordinary_length(environ: Environ, form: str) -> int:
@@ -145,36 +216,6 @@ def is_known_host(host: str, *allowed: str) -> bool:
     """Tell whether a Host header names one of the allowed hosts."""
     domain, _ = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
-
-
-def _answer(
-    environ: Environ, principal: tokens.Principal, model: str | None, length: int, form: str
-) -> tuple[list[tuple[str, str]], bytes] | None:
-    decision = hit("predict", principal.name, setting("CONFIG").rate_limit)
-    environ[ENVIRON_KEY] = decision
-    if decision is not None and not decision.allowed:
-        return None
-    body = environ["wsgi.input"].read(length)
-    asked_by = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-    caller = principal.caller
-    try:
-        content = predict_plain(body, caller=caller, request_id=asked_by, model=model, arrow=form is ARROW)
-        if content is None and form is ARROW:
-            environ["wsgi.input"] = io.BytesIO(body)
-            return None
-        if content is None:
-            asked = PredictRequest(principal=caller.name, caller=caller, request_id=asked_by, model=model, body=body)
-            content = predict(asked).json()
-    except Exception:  # noqa: BLE001 (Django's view meets the same, says it in full and logs it)
-        # The body is put back for it.
-        environ["wsgi.input"] = io.BytesIO(body)
-        return None
-    scheme, forwarded = environ.get("wsgi.url_scheme", "http"), environ.get("HTTP_X_FORWARDED_PROTO", "")
-    headers = [*_fixed_headers(form, scheme, forwarded[:8]), ("Content-Length", str(len(content)))]
-    if decision is not None:
-        headers += decision.headers()
-    headers.append(("X-Request-ID", asked_by))
-    return headers, content
 
 
 @lru_cache(maxsize=16)

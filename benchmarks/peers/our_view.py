@@ -1,6 +1,5 @@
 """Our server without the short edge in front of Django."""
 
-from mlsite.gate import Gate
-from mlsite.wsgi import django_application
+from mlsite.wsgi import django_application as application
 
-application = Gate(django_application)
+__all__ = ["application"]

@@ -68,6 +68,31 @@ def predict_plain(
     return _answer_arrow(asked, body) if arrow else _answer_json(asked, body)
 
 
+def answers_at_once(model: str | None) -> bool:
+    """Tell whether `predict_plain` answers without waiting for a slow model, a model's file, the database or a disk.
+
+    Parameters
+    ----------
+    model : str, optional
+        The model's name; the default model if None.
+
+    Returns
+    -------
+    bool
+        False also where it would leave the answer to `predict`.
+    """
+    serving, config = engine.at_hand(model), setting("CONFIG")
+    return (
+        serving is not None
+        and serving.production is not None
+        and serving.production.is_quick
+        and serving.canary is None
+        and serving.shadow is None
+        and config.row_rate_limit == "off"
+        and not config.prediction_log.durable
+    )
+
+
 class _Asked(NamedTuple):
     """Who asks whom, and since when."""
 

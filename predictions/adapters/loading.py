@@ -27,6 +27,7 @@ from predictions.core.log_entry import LoggedVersion
 from predictions.errors import ModelLoadError
 
 ScoreRow = Callable[[Sequence[float]], tuple[Any, Sequence[float] | None]]
+QUICK = (LinearRuntime, OnnxRuntime)
 FILES = {"onnx": "model.onnx", "sklearn": "model.joblib"}
 
 
@@ -55,6 +56,11 @@ class LoadedVersion:
     loaded_at: datetime
     cache: PredictionCache
     meters: metrics.VersionMeters
+
+    @property
+    def is_quick(self) -> bool:
+        """Tell whether an answer takes less time than handing the question to another thread would."""
+        return type(self.runtime) in QUICK
 
 
 def load_version(version: ModelVersion) -> LoadedVersion:

@@ -1,0 +1,201 @@
+"""The edge of a web process: HTTP/1.1 by uvicorn, with ordinary predictions answered before anything else is made.
+
+A request that is wholly ordinary, for a model that answers at once, is answered where it is read, on the event loop;
+all others go to Django by the bridge. Clients say the same head again and again, save for the length of the body: one
+that was read and found ordinary is known by its bytes the next time.
+"""
+
+import time
+from functools import lru_cache
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mlsite.bridge import environ_of
+from predictions import lane
+from predictions.actions.predict_plain import answers_at_once
+from predictions.adapters.limits import ENVIRON_KEY, Decision
+
+# Longer bodies are another thread's: one after the other they would hold up everybody else.
+SHORT_BYTES = 262_144
+MAX_KNOWN, MAX_HEAD_BYTES = 4096, 65_536
+END = b"\r\n\r\n"
+# How often connections are looked at, and how many looks one may be silent for, or take to send a head.
+LOOK_S = 5.0
+MAX_SILENT, MAX_IN_HEAD = 15, 6
+
+# What is known of heads that were read, by their bytes; the oldest go first.
+_known: dict[bytes, lane.Head] = {}
+
+
+class Edge(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._has_lane = isinstance(getattr(self.app, "application", None), lane.Lane)
+        # What came last, if a request begins with it, and what is known of the request that is being read.
+        self._chunk = b""
+        self._head: lane.Head | None = None
+        self._parts: list[bytes] = []
+        self._decision: Decision | None = None
+        self._is_in_head = self._is_in_body = False
+        self._head_bytes = 0
+        self._silent = self._looks_in_head = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came: a whole ordinary request if it is one, else whatever it is."""
+        self._silent = 0
+        self._chunk = b""
+        if self._has_lane and self._is_free() and not self._is_in_head and not self._is_in_body:
+            end = data.find(END) + len(END)
+            head = _known.get(data[:end])
+            if head is not None and len(data) - end == head.length and not _is_leaving(self):
+                if self.timeout_keep_alive_task is not None:
+                    self._unset_keepalive_if_required()
+                if (said := self._at_once(head, data[end:])) is not None:
+                    self.transport.write(said)
+                    return
+            self._chunk = data
+        super().data_received(data)
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too long.")
+
+    def _is_free(self) -> bool:
+        """Tell whether the requests before are answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request."""
+        super().on_message_begin()
+        self._is_in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """Keep an ordinary head until its body is there; have others answered."""
+        self._is_in_head, self._is_in_body, self._looks_in_head = False, True, 0
+        self._head = self._ordinary_head()
+        if self._head is None:
+            self._have_answered()
+
+    def _ordinary_head(self) -> lane.Head | None:
+        parser = self.parser
+        may_be = (
+            self._has_lane
+            and self.url.endswith(b"/predict")
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not self.expect_100_continue
+            and self._is_free()
+            and not _is_leaving(self)
+        )
+        if not may_be:
+            return None
+        self.scope |= {"method": "POST", "raw_path": self.url, "query_string": b""}  # type: ignore[typeddict-item]
+        head = lane.head_of(environ_of(self.scope))
+        return head if head is not None and head.length <= SHORT_BYTES else None
+
+    def _have_answered(self) -> None:
+        """Have the bridge answer a request; what was counted for it already is not counted again."""
+        if self._decision is not None:
+            self.scope[ENVIRON_KEY] = self._decision  # type: ignore[typeddict-unknown-key]  # for the bridge
+            self._decision = None
+        super().on_headers_complete()
+        if _is_leaving(self):
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        if self._head is None:
+            super().on_body(body)
+        else:
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """Answer an ordinary request, or leave it to the bridge after all."""
+        self._is_in_body = False
+        head, self._head = self._head, None
+        if head is None:
+            super().on_message_complete()
+            return
+        parts, self._parts = self._parts, []
+        body = b"".join(parts)
+        if (said := self._at_once(head, body)) is not None:
+            self._learn(head)
+            self.transport.write(said)
+            return
+        self._have_answered()
+        super().on_body(body)
+        super().on_message_complete()
+
+    def _learn(self, head: lane.Head) -> None:
+        """Know a head again that came in one piece with its body, and says nothing of this request alone."""
+        key = self._chunk[: self._chunk.find(END) + len(END)]
+        is_all = len(self._chunk) == len(key) + head.length
+        if is_all and not head.request_id and key.startswith(b"POST ") and b"traceparent:" not in key.lower():
+            while len(_known) >= MAX_KNOWN:
+                del _known[next(iter(_known))]
+            _known[key] = head
+
+    def _at_once(self, head: lane.Head, body: bytes) -> bytes | None:
+        """Return the answer to an ordinary request, or None if it needs more than a moment or has a fault."""
+        started = time.perf_counter()
+        if self._decision is not None or not answers_at_once(head.model):
+            return None
+        principal = lane.caller_of(head)
+        if principal is None:
+            return None
+        decision = self._decision = lane.count(principal)
+        if decision is not None and not decision.allowed:
+            return None
+        said = lane.answer(head, principal, decision, body, plain_only=True)
+        if said is None:
+            return None
+        self._decision = None
+        lane.note(head, said, started)
+        own = "".join([f"{name}: {value}\r\n" for name, value in lane.said_headers(said)])
+        return b"".join((_beginning(self), _encoded(head.headers), own.lower().encode(), b"\r\n", said.content))
+
+    def pause_writing(self) -> None:
+        """Read nothing more from a client who does not take its answers."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        super().resume_writing()
+        self.flow.resume_reading()
+
+    def shutdown(self) -> None:
+        """End the connection, after the request that is being read."""
+        if self._head is None or not self._is_in_body:
+            super().shutdown()
+
+    def look(self) -> None:
+        """Close a connection that is silent for too long, or takes too long over a head."""
+        self._silent += 1
+        self._looks_in_head += self._is_in_head
+        waits = self._is_free() or self.cycle.more_body
+        if waits and (self._silent > MAX_SILENT or self._looks_in_head > MAX_IN_HEAD):
+            self.transport.close()
+
+
+def _is_leaving(connection: Edge) -> bool:
+    return getattr(connection.server_state, "is_leaving", False)
+
+
+def _beginning(connection: Edge) -> bytes:
+    """Return the first line of an answer, and the headers every answer has."""
+    return _with_date(tuple(connection.server_state.default_headers))
+
+
+@lru_cache(maxsize=2)
+def _with_date(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    return b"HTTP/1.1 200 OK\r\n" + b"".join(b"%s: %s\r\n" % pair for pair in headers)
+
+
+@lru_cache(maxsize=64)
+def _encoded(headers: tuple[tuple[str, str], ...]) -> bytes:
+    return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers).encode("latin-1")
