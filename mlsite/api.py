@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views import csrf, defaults
 from django_ratelimit.exceptions import Ratelimited
 from rest_framework import exceptions
@@ -102,6 +102,8 @@ def _translated(error: Exception) -> Exception:
         return exceptions.PermissionDenied()
     if isinstance(error, RequestDataTooBig):
         return errors.TooLargeError("Request body is too large")
+    if isinstance(error, UnreadablePostError):
+        return errors.InvalidInputError("The client went away before the whole body was there")
     if isinstance(error, OperationalError | InterfaceError):
         return errors.UnavailableError(DATABASE_AWAY)
     return error

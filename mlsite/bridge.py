@@ -12,7 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 from features.ground.quick_settings import setting
 from mlsite.gate import is_always_let_in, say, too_many, too_slow, work_of
-from predictions.adapters.crew import crew
+from predictions import tokens
+from predictions.adapters.crew import Work, crew
 from predictions.adapters.limits import ENVIRON_KEY
 from predictions.errors import OverloadedError
 from predictions.lane import Application, Environ
@@ -26,7 +27,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 
-class GoneError(Exception):
+class GoneError(ConnectionError):
     """The client has gone away."""
 
 
@@ -41,19 +42,17 @@ class Bridge:
         """Answer one request."""
         environ = environ_of(scope)
         exchange = _Exchange(application=self.application, environ=environ, send=send)
-        try:
-            environ["wsgi.input"] = await self._body(environ, receive)
-            path = environ["PATH_INFO"]
-            work = work_of(path)
-            if not crew.submit(work, exchange.run, always=is_always_let_in(path)):
-                raise too_many(work)
-        except GoneError:
-            return
-        except OverloadedError as error:
-            status, headers, content = say(error, environ)
-            await exchange.send_whole(status, headers, content)
-            return
-        await exchange.finish()
+        with contextlib.suppress(GoneError):
+            try:
+                environ["wsgi.input"] = await self._body(environ, receive)
+                path = environ["PATH_INFO"]
+                work = work_of(path)
+                if not crew.submit(work, exchange.run, always=is_always_let_in(path)):
+                    raise too_many(work)
+            except OverloadedError as error:
+                await exchange.send_whole(*say(error, environ))
+            else:
+                await exchange.finish()
 
     async def _body(self, environ: Environ, receive: Receive) -> Any:
         """Return a file to read the body from; a short one is there as a whole."""
@@ -62,10 +61,13 @@ class Bridge:
         if not is_chunked and length in ("", "0"):
             return io.BytesIO()
         if is_chunked or not length.isdigit() or len(length) > len(str(SHORT_BYTES)) or int(length) > SHORT_BYTES:
-            return io.BufferedReader(_Sent(receive), SHORT_BYTES)
+            return io.BufferedReader(_Sent(receive, b""), SHORT_BYTES)
         parts = list[bytes]()
         if await _read(receive, parts, READING_S):
             return io.BytesIO(b"".join(parts))
+        if _is_stranger(environ):
+            # The view says so before it reads anything: whoever may not ask takes nobody's place.
+            return io.BufferedReader(_Sent(receive, b"".join(parts)))
         if self._slow >= setting("CONFIG").server.max_slow_senders:
             raise too_slow(self._slow)
         self._slow += 1
@@ -74,6 +76,14 @@ class Bridge:
         finally:
             self._slow -= 1
         return io.BytesIO(b"".join(parts))
+
+
+def _is_stranger(environ: Environ) -> bool:
+    """Tell whether a prediction is asked for without a token that was verified a short while ago."""
+    if work_of(environ["PATH_INFO"]) is not Work.PREDICT or not setting("CONFIG").enable_auth:
+        return False
+    token = tokens.bearer(environ.get("HTTP_AUTHORIZATION", ""))
+    return token is None or tokens.verified.get(token) is None
 
 
 async def _read(receive: Receive, parts: list[bytes], seconds: float | None) -> bool:
@@ -90,25 +100,32 @@ async def _read(receive: Receive, parts: list[bytes], seconds: float | None) -> 
 
 
 class _Sent(io.RawIOBase):
-    """A long body, read by a view in its thread while it is being sent."""
+    """A body that a view reads in its thread while it is being sent; of which `begun` is there."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, begun: bytes) -> None:
         super().__init__()
         self._receive, self._loop = receive, asyncio.get_running_loop()
-        self._left, self._has_more = memoryview(b""), True
+        self._left, self._has_more = memoryview(begun), True
 
     def readable(self) -> bool:
         """Tell that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there, or wait for something; 0 at the end, and where the client has gone away."""
+        """Read what is there, or wait for something; 0 at the end.
+
+        Raises
+        ------
+        GoneError
+            If the client goes away before: a part must not be taken for the whole.
+        """
         while not self._left and self._has_more:
             # Who sends decides how long that takes.
             crew.step_aside()
             message = asyncio.run_coroutine_threadsafe(_once(self._receive), self._loop).result()
-            self._left = memoryview(message.get("body", b""))
-            self._has_more = message.get("more_body", False)
+            if message["type"] == "http.disconnect":
+                raise GoneError
+            self._left, self._has_more = memoryview(message["body"]), message["more_body"]
         count = min(len(buffer), len(self._left))
         buffer[:count] = self._left[:count]
         self._left = self._left[count:]
@@ -180,7 +197,8 @@ class _Exchange:
     async def finish(self) -> None:
         """Wait for the view, and send what is left of its answer."""
         content = await self.ended
-        await self.send_whole(*self.started, content)
+        status, headers = self.started
+        await self.send_whole(status, headers, content)
 
     async def send_whole(self, status: str, headers: Iterable[tuple[str, str]], content: bytes) -> None:
         """Send an answer, or the end of one that was begun."""
