@@ -134,7 +134,7 @@ def test_every_point_that_is_wrapped_is_there() -> None:
 def test_nothing_of_it_is_imported_where_tracing_is_off(var_dir: Any) -> None:
     # Some libraries look at what is installed of it; its spans and exporters are ours to leave out.
     code = (
-        "import sys, mlsite.wsgi as w; print(type(w.served).__name__, 'mlsite.tracing' in sys.modules,"
+        "import sys, mlsite.wsgi as w; print(type(w.application).__name__, 'mlsite.tracing' in sys.modules,"
         " [m for m in sys.modules if m.startswith(('opentelemetry.exporter', 'opentelemetry.sdk.trace.export'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
