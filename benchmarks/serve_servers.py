@@ -16,14 +16,14 @@ ROOT = HERE.parent
 PEERS = HERE / "peers"
 TICKS = os.sysconf("SC_CLK_TCK")
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
-GRANIAN = "--interface wsgi --host 127.0.0.1 --port {port} --workers 1 --backlog 1024 --log-level error --no-ws "
-WSGI = "{python} -m granian " + GRANIAN + "--blocking-threads 1 "
+LISTEN = "--host 127.0.0.1 --port {port} --workers 1 --backlog 1024 "
+WSGI = "{python} -m granian --interface wsgi " + LISTEN + "--log-level error --no-ws --blocking-threads 1 "
 UVICORN = (
     "{python} -m uvicorn --host 127.0.0.1 --port {port} --workers 1 --loop uvloop --http httptools "
     "--no-access-log --log-level warning with_fastapi:app"
 )
-# What `manage.py serve` starts, with the threads of its defaults, most of which rest.
-OURS = "{python} -m mlsite.web " + GRANIAN + "--http 1 --blocking-threads 451 --working-dir " + str(ROOT)
+# What `manage.py serve` starts.
+OURS = "{python} -m mlsite.web " + LISTEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +45,10 @@ class Kind:
 
 KINDS = {
     "constant": Kind(command=WSGI + "constant:application", path="/"),
-    "ours": Kind(command=OURS + " mlsite.wsgi:application", path="/api/v1/predict", engine="onnx"),
-    "ours-view": Kind(command=OURS + " our_view:application", path="/api/v1/predict", engine="onnx"),
-    "ours-arrow": Kind(command=OURS + " mlsite.wsgi:application", path="/api/v1/predict", engine="onnx", form="arrow"),
-    "ours-sklearn": Kind(command=OURS + " mlsite.wsgi:application", path="/api/v1/predict", engine="sklearn"),
+    "ours": Kind(command=OURS + "mlsite.wsgi:application", path="/api/v1/predict", engine="onnx"),
+    "ours-view": Kind(command=OURS + "our_view:application", path="/api/v1/predict", engine="onnx"),
+    "ours-arrow": Kind(command=OURS + "mlsite.wsgi:application", path="/api/v1/predict", engine="onnx", form="arrow"),
+    "ours-sklearn": Kind(command=OURS + "mlsite.wsgi:application", path="/api/v1/predict", engine="sklearn"),
     "fastapi-min": Kind(command=UVICORN, path="/min", peer="fastapi"),
     "fastapi-ort": Kind(command=UVICORN, path="/ort", peer="fastapi"),
     "mlflow": Kind(

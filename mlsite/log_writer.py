@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
@@ -91,23 +90,14 @@ def _run(link: LogLink, listeners: Iterable[socket.socket], master: int) -> None
     # It ends when the web server does, after the workers have sent their last: what ends them all is not for it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    _close(listeners)
+    for listener in listeners:
+        listener.close()
     logs.configure(ROLE if os.environ.get("PROCESS_ROLE") else None)
     logger.info("process %s writes the prediction log of the web processes", os.getpid())
     try:
         Writing(link, master).run()
     finally:
         connections.close_all()
-
-
-def _close(listeners: Iterable[socket.socket]) -> None:
-    """Let go of the sockets the workers accept from, under all their numbers."""
-    theirs = {(found.st_dev, found.st_ino) for found in (os.fstat(each.fileno()) for each in listeners)}
-    for descriptor in [int(path.name) for path in Path("/dev/fd").iterdir()]:
-        with suppress(OSError):
-            found = os.fstat(descriptor)
-            if (found.st_dev, found.st_ino) in theirs:
-                os.close(descriptor)
 
 
 class Writing:

@@ -24,7 +24,6 @@ from features.ground.errors import RefusedError, UnavailableError
 from features.ground.paths import var_path
 from mlsite import handover
 from mlsite.supervisor import ChildSpec
-from predictions.adapters.crew import pool_size
 
 MANAGE = settings.BASE_DIR / "manage.py"
 LIVE = "/api/v1/health/live"
@@ -161,24 +160,16 @@ def _as(environ: dict[str, str], role: str, **more: str) -> dict[str, str]:
 def web_argv(workers: int, host: str, port: int) -> list[str]:
     """Return the command line of the web server."""
     options = {
-        "--interface": "wsgi",
         "--host": host.strip("[]"),
         "--port": str(port),
         "--workers": str(workers),
-        "--blocking-threads": str(pool_size()),
         "--backlog": str(BACKLOG),
-        # A thread may rest in the end of an answer over HTTP/1, and not in that of a stream of HTTP/2.
-        "--http": "1",
         "--workers-kill-timeout": "10",
-        # Its warnings are about the number of threads, most of which rest.
-        "--log-level": "error",
-        "--working-dir": str(settings.BASE_DIR),
     }
     if cert := settings.CONFIG.ssl_cert:
         options |= {"--ssl-certificate": str(_here(cert)), "--ssl-keyfile": str(_here(settings.CONFIG.ssl_key))}
-        options["--ssl-protocol-min"] = "tls1.2"
     pairs = [part for option in options.items() for part in option]
-    return [sys.executable, "-m", "mlsite.web", *pairs, "--no-ws", "mlsite.wsgi:application"]
+    return [sys.executable, "-m", "mlsite.web", *pairs, "mlsite.wsgi:application"]
 
 
 def _here(path: Path | None) -> Path:

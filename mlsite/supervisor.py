@@ -76,7 +76,7 @@ class Child:
             stdout=sys.__stderr__,
             process_group=0,
             pass_fds=handed,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,
         )
         if says is not None:
             os.close(says)
@@ -208,7 +208,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _die_with_parent() -> None:
-    # Runs in the child between fork and exec: if the supervisor is killed, the kernel tells the child to finish.
+def die_with_parent() -> None:
+    """Have the kernel tell this forked child to finish if its parent is killed; only Linux does."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -29,17 +29,12 @@ class Site:
     tokens: dict[str, str]
 
     @contextmanager
-    def served(self, application: str = LANE, *, threads: int = 0, **settings: str) -> Iterator["Server"]:
-        """Serve an application on a free port until the block ends, with settings by environment variable.
-
-        With `threads`, of so many at most, instead of all that slow clients may need.
-        """
+    def served(self, application: str = LANE, **settings: str) -> Iterator["Server"]:
+        """Serve an application on a free port until the block ends, with settings by environment variable."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         argv = [application if part == LANE else part for part in web_argv(1, "127.0.0.1", port)]
-        if threads:
-            argv[argv.index("--blocking-threads") + 1] = str(threads)
         environ = {**self.environ, **settings}
         with subprocess.Popen(argv, env=environ, cwd=ROOT) as process:
             try:

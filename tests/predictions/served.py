@@ -22,7 +22,7 @@ PREDICT = "/api/v1/models/tiny/predict"
 
 
 class Served:
-    """Granian with the model `tiny` in production; no token is asked for and nothing is limited."""
+    """The web server with the model `tiny` in production; no token is asked for and nothing is limited."""
 
     def __init__(self, factory: pytest.TempPathFactory, *, workers: int = 1, **more: str) -> None:
         self.var_dir, self.port, self.workers = factory.mktemp("served"), free_port(), workers
