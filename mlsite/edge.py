@@ -93,14 +93,14 @@ class Edge(HttpToolsProtocol):
         )
         if not may_be:
             return None
-        self.scope |= {"method": "POST", "raw_path": self.url, "query_string": b""}  # type: ignore[typeddict-item]
+        self.scope |= {"method": "POST", "raw_path": self.url, "query_string": b""}
         head = lane.head_of(environ_of(self.scope))
         return head if head is not None and head.length <= SHORT_BYTES else None
 
     def _have_answered(self) -> None:
         """Have the bridge answer a request; what was counted for it already is not counted again."""
         if self._decision is not None:
-            self.scope[ENVIRON_KEY] = self._decision  # type: ignore[typeddict-unknown-key]  # for the bridge
+            self.scope[ENVIRON_KEY] = self._decision  # type: ignore[literal-required]  # ours, for the bridge
             self._decision = None
         super().on_headers_complete()
         if _is_leaving(self):

@@ -86,7 +86,7 @@ def run(options: WorkerOptions, listener: socket.socket, ready: Any) -> None:
     except DomainError as error:
         logger.warning("a web process begins without models: %s", error)
     config = uvicorn.Config(
-        Bridge(application),  # type: ignore[arg-type]  # its own types are narrower than what it gives
+        Bridge(application),
         http=Edge,
         loop="uvloop",
         ws="none",
