@@ -22,7 +22,8 @@ from predictions.core.bulk_json import LONG
 from predictions.core.caller import Caller, check_may_call
 from predictions.core.inputs import Columns
 from predictions.core.log_entry import LogEntry, RowEntry, time_of
-from predictions.core.parse import payload_of, read_json
+from predictions.core.parse import read_json
+from predictions.core.plain_body import frame_in, frame_in_value, list_in, only_rows
 from predictions.core.scored import Scored
 from predictions.core.tables import frame_of
 
@@ -113,6 +114,11 @@ def answers_at_once(model: str | None) -> bool:
     ----------
     model : str, optional
         The model's name; the default model if None.
+
+    Returns
+    -------
+    bool
+        False also where it would leave the answer to `predict`.
     """
     serving, config = engine.at_hand(model), setting("CONFIG")
     return (
@@ -132,65 +138,16 @@ def _answer_json(asked: Asked, body: bytes) -> bytes | None:
         loaded.meters.cache_hits.inc()
         return hand_out(asked, scored, b"")
     if loaded.score_row is None or len(body) >= LONG:
-        found = frame_in(loaded, body)
+        found = frame_in(body, loaded.plan, max_depth=loaded.max_depth)
     else:
         value = read_json(body, max_depth=loaded.max_depth)
-        if (rows := _only_rows(value)) is not None and (answer := _answer_row(asked, rows, body)) is not None:
+        if (rows := only_rows(value)) is not None and (answer := _answer_row(asked, rows, body)) is not None:
             return answer
-        found = _frame_of(loaded, value, body)
+        found = frame_in_value(value, body, loaded.plan)
     if found is None:
         return None
     frame, text = found
     return hand_out(asked, _scored(loaded, frame, body), text)
-
-
-def frame_in(loaded: LoadedVersion, body: bytes) -> tuple[Columns, bytes] | None:
-    """Read and check the rows of a body.
-
-    Parameters
-    ----------
-    loaded : LoadedVersion
-        The version they are for.
-    body : bytes
-        JSON text.
-
-    Returns
-    -------
-    tuple of Columns and bytes, or None
-        The rows, and their text as the client wrote it where the log keeps that; None if entities are asked about.
-
-    Raises
-    ------
-    InvalidRequestError, TooManyRowsError
-        If the body is at fault.
-    """
-    if len(body) >= LONG and (plain := loaded.plan.plain) is not None and (read := plain.read(body)) is not None:
-        return read, _list_in(body)
-    return _frame_of(loaded, read_json(body, max_depth=loaded.max_depth), body)
-
-
-def _only_rows(value: Any) -> list[Any] | None:
-    """Return the rows of a request that holds nothing else, in lists."""
-    rows = value.get("data") if type(value) is dict and len(value) == 1 else None
-    return rows if type(rows) is list and rows else None
-
-
-def _frame_of(loaded: LoadedVersion, value: Any, body: bytes) -> tuple[Columns, bytes] | None:
-    """Return the rows of a JSON value; the log keeps rows of numbers as the client wrote them."""
-    rows = _only_rows(value)
-    if rows is None:
-        payload = payload_of(value)
-        return None if payload.entities is not None else (loaded.plan.from_records(payload.records or ()), b"")
-    if (plain := loaded.plan.plain) is not None:
-        text = _list_in(body)
-        if (frame := plain.frame(rows, text)) is not None:
-            return frame, text
-    return loaded.plan.from_rows(rows), b""
-
-
-def _list_in(body: bytes) -> bytes:
-    """Return the text of the only list, with the lists in it."""
-    return body[body.index(b"[") : body.rindex(b"]") + 1]
 
 
 def _answer_row(asked: Asked, rows: list[Any], body: bytes) -> bytes | None:
@@ -199,7 +156,7 @@ def _answer_row(asked: Asked, rows: list[Any], body: bytes) -> bytes | None:
     score_row, plain = loaded.score_row, loaded.plan.plain
     if len(rows) != 1 or score_row is None or plain is None:
         return None
-    text = _list_in(body)
+    text = list_in(body)
     if (cells := plain.row(rows, text)) is None:
         return None
     began = time.perf_counter()

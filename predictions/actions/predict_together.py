@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from predictions import engine
-from predictions.actions.predict_plain import Asked, begin, frame_in, hand_out
+from predictions.actions.predict_plain import Asked, begin, hand_out
 from predictions.adapters.gathering import GatheringRuntime
 from predictions.adapters.scoring import checked
 from predictions.core.caller import Caller
 from predictions.core.inputs import Columns
+from predictions.core.plain_body import frame_in
 
 
 class Question(NamedTuple):
@@ -27,6 +28,11 @@ def is_gathered(model: str | None) -> bool:
     ----------
     model : str, optional
         The model's name; the default model if None.
+
+    Returns
+    -------
+    bool
+        True for one that is kept in scikit-learn.
     """
     serving = engine.at_hand(model)
     loaded = None if serving is None else serving.production
@@ -59,7 +65,9 @@ def predict_together(questions: Sequence[Question], *, model: str | None) -> lis
             if (scored := asked.loaded.cache.get(body)) is not None:
                 asked.loaded.meters.cache_hits.inc()
                 answers[index] = hand_out(asked, scored, b"")
-            elif (found := frame_in(asked.loaded, body)) is not None:
+                continue
+            loaded = asked.loaded
+            if (found := frame_in(body, loaded.plan, max_depth=loaded.max_depth)) is not None:
                 read.append((index, asked, *found))
         except Exception:  # noqa: BLE001, S112 (`predict` meets the same, and says it)
             continue
