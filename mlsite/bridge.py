@@ -12,11 +12,12 @@ from urllib.parse import unquote_to_bytes
 
 from features.ground.quick_settings import setting
 from mlsite.gate import is_always_let_in, say, too_many, too_slow, work_of
+from mlsite.together import Gatherer
 from predictions import tokens
 from predictions.adapters.crew import Work, crew
 from predictions.adapters.limits import ENVIRON_KEY
 from predictions.errors import OverloadedError
-from predictions.lane import Application, Environ
+from predictions.lane import Application, Environ, Lane, said_headers
 
 # Bodies up to this size are read before a thread is asked for; longer ones are read by the view itself, if it wants to.
 SHORT_BYTES = 1_048_576
@@ -36,6 +37,7 @@ class Bridge:
 
     def __init__(self, application: Application) -> None:
         self.application = application
+        self._gatherer = Gatherer() if isinstance(application, Lane) else None
         self._slow = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +46,13 @@ class Bridge:
         exchange = _Exchange(application=self.application, environ=environ, send=send)
         with contextlib.suppress(GoneError):
             try:
-                environ["wsgi.input"] = await self._body(environ, receive)
+                environ["wsgi.input"] = body = await self._body(environ, receive)
+                if self._gatherer is not None and isinstance(body, io.BytesIO):
+                    found = await self._gatherer.answer(environ, body.getvalue())
+                    if found is not None:
+                        head, said = found
+                        await exchange.send_whole("200 OK", [*head.headers, *said_headers(said)], said.content)
+                        return
                 path = environ["PATH_INFO"]
                 work = work_of(path)
                 if not crew.submit(work, exchange.run, always=is_always_let_in(path)):

@@ -5,13 +5,14 @@ all others go to Django by the bridge. Clients say the same head again and again
 that was read and found ordinary is known by its bytes the next time.
 """
 
+import asyncio
 import time
 from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mlsite.bridge import environ_of
+from mlsite.bridge import READING_S, environ_of
 from predictions import lane
 from predictions.actions.predict_plain import answers_at_once
 from predictions.adapters.limits import ENVIRON_KEY, Decision
@@ -41,6 +42,7 @@ class Edge(HttpToolsProtocol):
         self._decision: Decision | None = None
         self._is_in_head = self._is_in_body = False
         self._head_bytes = 0
+        self._patience: asyncio.TimerHandle | None = None
         self._silent = self._looks_in_head = 0
 
     def data_received(self, data: bytes) -> None:
@@ -58,10 +60,25 @@ class Edge(HttpToolsProtocol):
                     return
             self._chunk = data
         super().data_received(data)
+        if self._head is not None and self._patience is None:
+            self._patience = self.loop.call_later(READING_S, self._wait_no_longer)
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too long.")
+
+    def _wait_no_longer(self) -> None:
+        """Leave the rest of a body that is sent slowly to the bridge, which counts who does."""
+        self._patience = None
+        if self._head is not None:
+            self._head, parts, self._parts = None, self._parts, []
+            self._have_answered()
+            super().on_body(b"".join(parts))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what was begun."""
+        self._head = None
+        super().connection_lost(exc)
 
     def _is_free(self) -> bool:
         """Tell whether the requests before are answered."""
@@ -75,6 +92,9 @@ class Edge(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Keep an ordinary head until its body is there; have others answered."""
         self._is_in_head, self._is_in_body, self._looks_in_head = False, True, 0
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            # Said as any other fault of the protocol's.
+            raise ValueError("the head is too long")
         self._head = self._ordinary_head()
         if self._head is None:
             self._have_answered()
@@ -93,14 +113,14 @@ class Edge(HttpToolsProtocol):
         )
         if not may_be:
             return None
-        self.scope |= {"method": "POST", "raw_path": self.url, "query_string": b""}  # type: ignore[typeddict-item]
+        self.scope |= {"method": "POST", "raw_path": self.url, "query_string": b""}
         head = lane.head_of(environ_of(self.scope))
         return head if head is not None and head.length <= SHORT_BYTES else None
 
     def _have_answered(self) -> None:
         """Have the bridge answer a request; what was counted for it already is not counted again."""
         if self._decision is not None:
-            self.scope[ENVIRON_KEY] = self._decision  # type: ignore[typeddict-unknown-key]  # for the bridge
+            self.scope[ENVIRON_KEY] = self._decision  # type: ignore[literal-required]  # ours, for the bridge
             self._decision = None
         super().on_headers_complete()
         if _is_leaving(self):
@@ -117,6 +137,9 @@ class Edge(HttpToolsProtocol):
         """Answer an ordinary request, or leave it to the bridge after all."""
         self._is_in_body = False
         head, self._head = self._head, None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         if head is None:
             super().on_message_complete()
             return
@@ -155,8 +178,8 @@ class Edge(HttpToolsProtocol):
             return None
         self._decision = None
         lane.note(head, said, started)
-        own = "".join([f"{name.lower()}: {value}\r\n" for name, value in lane.said_headers(said)])
-        return b"".join((_beginning(self), _encoded(head.headers), own.encode(), b"\r\n", said.content))
+        own = "".join([f"{name.lower()}: {value}\r\n" for name, value in lane.said_headers(said)]).encode()
+        return b"".join((_beginning(self), _encoded(head.headers), own, b"\r\n", said.content))
 
     def pause_writing(self) -> None:
         """Read nothing more from a client who does not take its answers."""
@@ -177,7 +200,9 @@ class Edge(HttpToolsProtocol):
         """Close a connection that is silent for too long, or takes too long over a head."""
         self._silent += 1
         self._looks_in_head += self._is_in_head
-        waits = self._is_free() or self.cycle.more_body
+        # One whose body is not asked for, because its view is busy, is not silent.
+        is_held = self.flow.read_paused and not self.flow.write_paused
+        waits = (self._is_free() or self.cycle.more_body) and not is_held
         if waits and (self._silent > MAX_SILENT or self._looks_in_head > MAX_IN_HEAD):
             self.transport.close()
 

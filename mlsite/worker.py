@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -20,6 +21,7 @@ from mlsite.edge import LOOK_S, MAX_SILENT, Edge
 
 logger = logging.getLogger(__name__)
 TICKS_A_SECOND = 10
+MAX_FILES = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +87,9 @@ def run(options: WorkerOptions, listener: socket.socket, ready: Any) -> None:
         import_module("predictions.engine").status()
     except DomainError as error:
         logger.warning("a web process begins without models: %s", error)
+    _allow_connections()
     config = uvicorn.Config(
-        Bridge(application),  # type: ignore[arg-type]  # its own types are narrower than what it gives
+        Bridge(application),
         http=Edge,
         loop="uvloop",
         ws="none",
@@ -109,3 +112,10 @@ def run(options: WorkerOptions, listener: socket.socket, ready: Any) -> None:
         signal.signal(number, server.end)
     logger.info("web process %s answers, %.1f s after it was started", os.getpid(), time.perf_counter() - started)
     server.run(sockets=[listener])
+
+
+def _allow_connections() -> None:
+    """Use all the open files this process may have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(most, MAX_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

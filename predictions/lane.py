@@ -95,8 +95,7 @@ class Lane:
         if environ["REQUEST_METHOD"] == "POST" and (head := head_of(environ)) is not None:
             principal = caller_of(head)
             if principal is not None:
-                decision = environ.get(ENVIRON_KEY) or count(principal)
-                environ[ENVIRON_KEY] = decision
+                decision = counted(environ, principal)
                 if decision is None or decision.allowed:
                     body = environ["wsgi.input"].read(head.length)
                     said = answer(head, principal, decision, body)
@@ -136,6 +135,18 @@ def caller_of(head: Head) -> tokens.Principal | None:
 def count(principal: tokens.Principal) -> Decision | None:
     """Count a request against its caller's limit."""
     return hit("predict", principal.name, setting("CONFIG").rate_limit)
+
+
+def counted(environ: Environ, principal: tokens.Principal) -> Decision | None:
+    """Count a request that was not counted before, and leave word of it."""
+    decision: Decision | None = environ.get(ENVIRON_KEY) or count(principal)
+    environ[ENVIRON_KEY] = decision
+    return decision
+
+
+def id_of(head: Head) -> str:
+    """Return the id of a request: its caller's, or a new one."""
+    return request_id(head.request_id)
 
 
 def answer(

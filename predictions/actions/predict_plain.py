@@ -14,7 +14,7 @@ from features.ground.ordered_ids import ordered_number
 from features.ground.quick_settings import setting
 from predictions import engine
 from predictions.actions.log_predictions import log
-from predictions.adapters.loading import LoadedVersion, ScoreRow
+from predictions.adapters.loading import LoadedVersion
 from predictions.adapters.scoring import score_frame
 from predictions.core.answer import about_answer, answer_json
 from predictions.core.arrow_tables import arrow_stream, parse_arrow
@@ -22,7 +22,8 @@ from predictions.core.bulk_json import LONG
 from predictions.core.caller import Caller, check_may_call
 from predictions.core.inputs import Columns
 from predictions.core.log_entry import LogEntry, RowEntry, time_of
-from predictions.core.parse import payload_of, read_json
+from predictions.core.parse import read_json
+from predictions.core.plain_body import frame_in, frame_in_value, list_in, only_rows
 from predictions.core.scored import Scored
 from predictions.core.tables import frame_of
 
@@ -56,6 +57,45 @@ def predict_plain(
     InvalidRequestError, TooManyRowsError, UnknownModelError, ModelForbiddenError, ScoringError, LogUnavailableError
         As `predict`.
     """
+    asked = begin(caller=caller, request_id=request_id, model=model)
+    if asked is None:
+        return None
+    return _answer_arrow(asked, body) if arrow else _answer_json(asked, body)
+
+
+class Asked(NamedTuple):
+    """Who asks whom, and since when."""
+
+    request_id: str
+    principal: str
+    generation: int
+    loaded: LoadedVersion
+    now: int
+    started: float
+
+
+def begin(*, caller: Caller, request_id: str, model: str | None) -> Asked | None:
+    """Find the version in production that shall answer.
+
+    Parameters
+    ----------
+    caller : Caller
+        Who asks.
+    request_id : str
+        The request's own id.
+    model : str, optional
+        The model's name; the default model if None.
+
+    Returns
+    -------
+    Asked or None
+        None where `predict` must decide.
+
+    Raises
+    ------
+    UnknownModelError, ModelForbiddenError
+        As `predict`.
+    """
     started, now = time.perf_counter(), time.time_ns()
     serving = engine.serving(model)
     loaded = serving.production
@@ -64,8 +104,7 @@ def predict_plain(
     if setting("CONFIG").row_rate_limit != "off":
         return None
     check_may_call(caller, caller.name, serving.model, serving.callers)
-    asked = _Asked(request_id, caller.name, serving.generation, loaded, now, started)
-    return _answer_arrow(asked, body) if arrow else _answer_json(asked, body)
+    return Asked(request_id, caller.name, serving.generation, loaded, now, started)
 
 
 def answers_at_once(model: str | None) -> bool:
@@ -93,56 +132,33 @@ def answers_at_once(model: str | None) -> bool:
     )
 
 
-class _Asked(NamedTuple):
-    """Who asks whom, and since when."""
-
-    request_id: str
-    principal: str
-    generation: int
-    loaded: LoadedVersion
-    now: int
-    started: float
-
-
-def _answer_json(asked: _Asked, body: bytes) -> bytes | None:
+def _answer_json(asked: Asked, body: bytes) -> bytes | None:
     loaded = asked.loaded
     if (scored := loaded.cache.get(body)) is not None:
         loaded.meters.cache_hits.inc()
-        return _hand_out(asked, scored, b"")
-    if len(body) >= LONG and (plain := loaded.plan.plain) is not None and (read := plain.read(body)) is not None:
-        return _hand_out(asked, _scored(loaded, read, body), _list_in(body))
-    value = read_json(body, max_depth=loaded.max_depth)
-    if type(value) is dict and len(value) == 1 and type(rows := value.get("data")) is list and rows:
-        return _answer_rows(asked, body, rows)
-    payload = payload_of(value)
-    if payload.entities is not None:
+        return hand_out(asked, scored, b"")
+    if loaded.score_row is None or len(body) >= LONG:
+        found = frame_in(body, loaded.plan, max_depth=loaded.max_depth)
+    else:
+        value = read_json(body, max_depth=loaded.max_depth)
+        if (rows := only_rows(value)) is not None and (answer := _answer_row(asked, rows, body)) is not None:
+            return answer
+        found = frame_in_value(value, body, loaded.plan)
+    if found is None:
         return None
-    frame = loaded.plan.from_records(payload.records or ())
-    return _hand_out(asked, _scored(loaded, frame, body), b"")
+    frame, text = found
+    return hand_out(asked, _scored(loaded, frame, body), text)
 
 
-def _answer_rows(asked: _Asked, body: bytes, rows: list[Any]) -> bytes:
-    """Answer a list of rows; the log keeps rows of numbers as the client wrote them."""
-    loaded = asked.loaded
-    plain, text = loaded.plan.plain, _list_in(body)
-    if plain is not None:
-        if len(rows) == 1 and loaded.score_row is not None and (cells := plain.row(rows, text)) is not None:
-            answer = _answer_row(asked, loaded.score_row, cells, text, body)
-            if answer is not None:
-                return answer
-        if (frame := plain.frame(rows, text)) is not None:
-            return _hand_out(asked, _scored(loaded, frame, body), text)
-    return _hand_out(asked, _scored(loaded, loaded.plan.from_rows(rows), body), b"")
-
-
-def _list_in(body: bytes) -> bytes:
-    """Return the text of the only list, with the lists in it."""
-    return body[body.index(b"[") : body.rindex(b"]") + 1]
-
-
-def _answer_row(asked: _Asked, score_row: ScoreRow, cells: list[float], text: bytes, body: bytes) -> bytes | None:
-    """Answer one row of numbers; None, with nothing done, if the model has no finite answer."""
+def _answer_row(asked: Asked, rows: list[Any], body: bytes) -> bytes | None:
+    """Answer one row of numbers; None, with nothing done, if it is another case or the model has no finite answer."""
     request_id, principal, generation, loaded, now, started = asked
+    score_row, plain = loaded.score_row, loaded.plan.plain
+    if len(rows) != 1 or score_row is None or plain is None:
+        return None
+    text = list_in(body)
+    if (cells := plain.row(rows, text)) is None:
+        return None
     began = time.perf_counter()
     prediction, shares = score_row(cells)
     ended = time.perf_counter()
@@ -170,7 +186,7 @@ def _answer_row(asked: _Asked, score_row: ScoreRow, cells: list[float], text: by
     return answer_json(outputs, loaded.about, number, now)
 
 
-def _answer_arrow(asked: _Asked, body: bytes) -> bytes:
+def _answer_arrow(asked: Asked, body: bytes) -> bytes:
     loaded = asked.loaded
     table = parse_arrow(body, max_rows=loaded.plan.limits.max_rows)
     scored = score_frame(loaded, frame_of(loaded.plan, table))
@@ -179,12 +195,32 @@ def _answer_arrow(asked: _Asked, body: bytes) -> bytes:
     return arrow_stream(scored.predictions, scored.shares, about)
 
 
-def _hand_out(asked: _Asked, scored: Scored, text: bytes) -> bytes:
-    """Count and log an answer, and return its bytes."""
+def hand_out(asked: Asked, scored: Scored, text: bytes) -> bytes:
+    """Count and log an answer, and return its bytes.
+
+    Parameters
+    ----------
+    asked : Asked
+        Who asks.
+    scored : Scored
+        The rows and what the version said.
+    text : bytes
+        The rows as the client wrote them, if they are kept so.
+
+    Returns
+    -------
+    bytes
+        The JSON text of the answer.
+
+    Raises
+    ------
+    LogUnavailableError
+        If no answer may be given unrecorded, and this one can't be.
+    """
     return answer_json(scored.json, asked.loaded.about, _note(asked, scored, text), asked.now)
 
 
-def _note(asked: _Asked, scored: Scored, text: bytes) -> int:
+def _note(asked: Asked, scored: Scored, text: bytes) -> int:
     """Count and log an answer; return the number of its id."""
     request_id, principal, generation, loaded, now, started = asked
     number, seconds = ordered_number(now), time.perf_counter() - started

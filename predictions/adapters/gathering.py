@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -52,6 +53,15 @@ class GatheringRuntime:
             while not question.is_answered:
                 self._answer(self._gathered())
         return question.result()
+
+    def score_all(self, frames: Sequence[Columns]) -> list[Scores | Exception]:
+        """Return what `score` would for each; what it would raise stands in the list."""
+        questions = [_Question(frame) for frame in frames]
+        self._waiting.extend(questions)
+        with self._turn:
+            while not all(question.is_answered for question in questions):
+                self._answer(self._gathered())
+        return [question.error or question.result() for question in questions]
 
     def _gathered(self) -> list[_Question]:
         batch, rows = [self._waiting.popleft()], 0

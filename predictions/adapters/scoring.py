@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictions.adapters.loading import LoadedVersion
+from predictions.adapters.runtime import Scores
 from predictions.core.inputs import Columns
 from predictions.core.scored import Scored
 from predictions.errors import NotFiniteError
@@ -26,6 +27,17 @@ def score_frame(loaded: LoadedVersion, frame: Columns) -> Scored:
     started = time.perf_counter()
     scores = loaded.runtime.score(frame)
     loaded.meters.scoring.observe(time.perf_counter() - started)
+    return checked(loaded, frame, scores)
+
+
+def checked(loaded: LoadedVersion, frame: Columns, scores: Scores) -> Scored:
+    """Return what a version said for checked columns, if it is an answer.
+
+    Raises
+    ------
+    NotFiniteError
+        If it is no number.
+    """
     if scores.probabilities is None:
         # Text and labels have no such fault; a sum of numbers shows one of them.
         if not loaded.classes and not np.isfinite(np.asarray(scores.predictions, dtype=np.float64)).all():
