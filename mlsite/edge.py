@@ -165,7 +165,7 @@ class Edge(HttpToolsProtocol):
     def _at_once(self, head: lane.Head, body: bytes) -> bytes | None:
         """Return the answer to an ordinary request, or None if it needs more than a moment or has a fault."""
         started = time.perf_counter()
-        if self._decision is not None or not answers_at_once(head.model):
+        if self._decision is not None or not answers_at_once(head.model) or not lane.is_counted_at_once():
             return None
         principal = lane.caller_of(head)
         if principal is None:

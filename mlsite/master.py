@@ -203,7 +203,7 @@ class Master:
         return max(0.0, min(waiting) - time.monotonic()) if waiting else None
 
     def _stop(self) -> None:
-        # Whoever is not served yet connects to our successor, if we have one.
+        # A connection must not wait where nobody will accept it.
         for listener in self._listeners:
             listener.close()
         if self._leaves:

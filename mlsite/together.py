@@ -106,7 +106,7 @@ class Gatherer:
         """
         if environ["REQUEST_METHOD"] != "POST" or (head := lane.head_of(environ)) is None or head.form != lane.JSON:
             return None
-        if not is_gathered(head.model) or (principal := lane.caller_of(head)) is None:
+        if not is_gathered(head.model) or not lane.is_counted_at_once() or (principal := lane.caller_of(head)) is None:
             return None
         if (decision := lane.counted(environ, principal)) is not None and not decision.allowed:
             return None

@@ -21,7 +21,7 @@ from predictions import engine, metrics, tokens
 from predictions.actions.log_predictions import log
 from predictions.actions.predict import PredictRequest, predict
 from predictions.actions.predict_plain import predict_plain
-from predictions.adapters.limits import ENVIRON_KEY, Decision, hit
+from predictions.adapters.limits import ENVIRON_KEY, Decision, counts_at_once, hit
 from predictions.adapters.slow import note_slow
 from predictions.noted import NotedRequests
 from predictions.parsers import ARROW
@@ -130,6 +130,11 @@ def caller_of(head: Head) -> tokens.Principal | None:
             if role in config.allowed_roles:
                 return principal
     return None
+
+
+def is_counted_at_once() -> bool:
+    """Tell whether `count` waits for nobody."""
+    return setting("CONFIG").rate_limit == "off" or counts_at_once()
 
 
 def count(principal: tokens.Principal) -> Decision | None:

@@ -1,12 +1,14 @@
 """The predict path for a slow model asked by many at once: their rows are scored by one call."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from predictions import engine
 from predictions.actions.predict_plain import Asked, begin, hand_out
 from predictions.adapters.gathering import GatheringRuntime
+from predictions.adapters.runtime import Scores
 from predictions.adapters.scoring import checked
 from predictions.core.caller import Caller
 from predictions.core.inputs import Columns
@@ -56,37 +58,43 @@ def predict_together(questions: Sequence[Question], *, model: str | None) -> lis
         decide or say what is wrong.
     """
     answers: list[bytes | None] = [None] * len(questions)
-    read = list[tuple[int, Asked, Columns, bytes]]()
-    for index, (body, caller, request_id) in enumerate(questions):
-        try:
-            asked = begin(caller=caller, request_id=request_id, model=model)
+    read = list[_Read]()
+    for index, question in enumerate(questions):
+        # `predict` meets what is wrong with one again, and says it.
+        with suppress(Exception):
+            asked = begin(caller=question.caller, request_id=question.request_id, model=model)
             if asked is None:
                 continue
-            if (scored := asked.loaded.cache.get(body)) is not None:
+            if (scored := asked.loaded.cache.get(question.body)) is not None:
                 asked.loaded.meters.cache_hits.inc()
                 answers[index] = hand_out(asked, scored, b"")
-                continue
-            loaded = asked.loaded
-            if (found := frame_in(body, loaded.plan, max_depth=loaded.max_depth)) is not None:
-                read.append((index, asked, *found))
-        except Exception:  # noqa: BLE001, S112 (`predict` meets the same, and says it)
-            continue
+            elif found := frame_in(question.body, asked.loaded.plan, max_depth=asked.loaded.max_depth):
+                read.append(_Read(index, question.body, asked, *found))
     # A version promoted meanwhile answers those that came after.
-    for loaded in {id(asked.loaded): asked.loaded for _, asked, _, _ in read}.values():
-        if not isinstance(loaded.runtime, GatheringRuntime):
-            continue
-        ours = [one for one in read if one[1].loaded is loaded]
-        started = time.perf_counter()
-        said = loaded.runtime.score_all([frame for _, _, frame, _ in ours])
-        seconds = time.perf_counter() - started
-        for (index, asked, frame, text), scores in zip(ours, said, strict=True):
-            if isinstance(scores, Exception):
-                continue
-            try:
-                scored = checked(loaded, frame, scores)
-                loaded.cache.put(questions[index].body, scored)
-                answers[index] = hand_out(asked, scored, text)
-            except Exception:  # noqa: BLE001, S112 (the same)
-                continue
-            loaded.meters.scoring.observe(seconds)
+    for loaded in {id(each.asked.loaded): each.asked.loaded for each in read}.values():
+        if isinstance(loaded.runtime, GatheringRuntime):
+            for each, scores in _scored([each for each in read if each.asked.loaded is loaded], loaded.runtime):
+                with suppress(Exception):
+                    scored = checked(loaded, each.frame, scores)
+                    loaded.cache.put(each.body, scored)
+                    answers[each.place] = hand_out(each.asked, scored, each.text)
     return answers
+
+
+class _Read(NamedTuple):
+    place: int
+    body: bytes
+    asked: Asked
+    frame: Columns
+    text: bytes
+
+
+def _scored(read: Sequence[_Read], runtime: GatheringRuntime) -> Iterator[tuple[_Read, Scores]]:
+    """Yield those of a version's questions that it has an answer to."""
+    started = time.perf_counter()
+    said = runtime.score_all([each.frame for each in read])
+    seconds = time.perf_counter() - started
+    for each, scores in zip(read, said, strict=True):
+        if isinstance(scores, Scores):
+            each.asked.loaded.meters.scoring.observe(seconds)
+            yield each, scores

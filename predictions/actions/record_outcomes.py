@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from features.ground.errors import bounded
+from predictions.adapters.reads import near_their_times
 from predictions.errors import InvalidRequestError, UnknownPredictionError
 from predictions.models import Outcome, Prediction
 
@@ -75,10 +76,11 @@ def record_outcomes(items: Sequence[OutcomeItem], *, actor: str, models: Collect
 
 def _predictions(items: Sequence[OutcomeItem], models: Collection[str] | None) -> dict[UUID, Prediction]:
     wanted = {item.prediction_id for item in items}
-    rows = Prediction.objects.filter(pk__in=wanted).select_related("model_version").defer("inputs", "outputs")
+    rows = Prediction.objects.select_related("model_version").defer("inputs", "outputs")
     if models is not None:
         rows = rows.filter(model_version__model__name__in=models)
-    found = {row.pk: row for row in rows}
+    found = {row.pk: row for row in near_their_times(rows, wanted)}
+    found |= {row.pk: row for row in rows.filter(pk__in=wanted - found.keys())}
     if gone := sorted(str(key) for key in wanted - found.keys()):
         raise UnknownPredictionError(
             f"no prediction {', '.join(gone[:5])} is in the log; nothing was recorded", unknown=gone[:20]

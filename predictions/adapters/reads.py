@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Max, Min, Sum
+from django.db.models import Max, Min, QuerySet, Sum
 
 from features.ground.ordered_ids import made_at
 from models_store.core.gates.known import Traffic
@@ -15,14 +15,17 @@ from predictions.models import Prediction
 NEAR = timedelta(hours=1)
 
 
+def near_their_times(rows: QuerySet[Prediction], keys: Collection[UUID]) -> QuerySet[Prediction]:
+    """Return the rows of these ids that were given when their ids were made; all are, but for ids of another kind."""
+    made = [at for at in map(made_at, keys) if at is not None]
+    # Where the log is kept by days, only these are asked.
+    return rows.filter(pk__in=keys, at__range=(min(made) - NEAR, max(made) + NEAR)) if made else rows.none()
+
+
 def read_prediction(key: UUID, *, models: Collection[str] | None = None) -> Prediction:
     """Return a logged prediction with its version and outcomes; only of some models where they are given."""
     rows = Prediction.objects.select_related("model_version__model").prefetch_related("outcomes")
-    found = None
-    if (made := made_at(key)) is not None:
-        # Where the log is kept by days, only these are asked.
-        found = rows.filter(pk=key, at__range=(made - NEAR, made + NEAR)).first()
-    found = found or rows.filter(pk=key).first()
+    found = near_their_times(rows, [key]).first() or rows.filter(pk=key).first()
     if found is None or (models is not None and found.model_version.model.name not in models):
         raise UnknownPredictionError(f"no prediction {key} is in the log", prediction_id=str(key))
     return found

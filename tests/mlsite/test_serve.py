@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from mlsite.serving import PortBusyError, UnmigratedError, address, bind_port, refuse_unmigrated, web_argv
+from mlsite.web import arguments
 from tests.mlsite.test_supervisor import alive, wait_for
 
 ROLES = ("-m mlsite.web", "manage.py worker", "manage.py beat")
@@ -68,12 +69,13 @@ def test_tables_of_another_version_are_refused() -> None:
         call_command("migrate", fake=True, verbosity=0)
 
 
-def test_tls_is_handed_to_the_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wanted_is_handed_to_the_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
     config = settings.CONFIG.model_copy(update={"ssl_cert": Path("c.pem"), "ssl_key": Path("k.pem")})
     monkeypatch.setattr(settings, "CONFIG", config)
     argv = web_argv(2, "0.0.0.0", 8443)
-    assert argv[argv.index("--ssl-certificate") + 1] == str(Path("c.pem").resolve())
-    assert argv[argv.index("--ssl-keyfile") + 1] == str(Path("k.pem").resolve())
+    asked = arguments(argv[argv.index("mlsite.web") + 1 :])
+    assert (asked.workers, asked.host, asked.port, asked.target) == (2, "0.0.0.0", 8443, "mlsite.wsgi:application")
+    assert (asked.ssl_certificate, asked.ssl_keyfile) == (Path("c.pem").resolve(), Path("k.pem").resolve())
     assert address("0.0.0.0", 8443) == "https://127.0.0.1:8443"
 
 

@@ -19,6 +19,7 @@ from predictions.actions.log_predictions import flush_log, log, write_through
 from predictions.adapters.log_link import LogLink
 from predictions.models import Prediction
 from tests.mlsite.test_supervisor import alive, wait_for
+from tests.mlsite.test_web import held, listening
 from tests.predictions.conftest import Configure
 from tests.predictions.served import Load, Served
 from tests.predictions.test_log import count, entry
@@ -84,18 +85,11 @@ def test_the_writer_writes_and_accepts_no_connection(served: Served) -> None:
     with Load(served) as load:
         wait_for(lambda: len(load.ids()) > 200)
     wait_for(lambda: settled(served))
-    sockets = {pid: listened(pid, served.port) for pid in children(served)}
-    assert [pid for pid, some in sockets.items() if not some] == [writer(served)]
+    sockets = listening(served.port)
+    assert len(sockets) == 2
+    assert [pid for pid in children(served) if not held(pid) & sockets] == [writer(served)]
     assert as_stored(load.ids()) <= set(stored(served))
     assert DIRECT not in said(served, "web")
-
-
-def listened(pid: int, port: int) -> bool:
-    """Tell whether a process holds a socket at which the server is reached."""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    theirs = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "0A"}
-    assert theirs
-    return any(str(path.readlink()) in theirs for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink())
 
 
 def test_nothing_is_lost_or_counted_twice_when_the_writer_is_killed_under_load(served: Served) -> None:
