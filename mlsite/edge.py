@@ -13,6 +13,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mlsite.bridge import READING_S, environ_of
+from mlsite.request_parser import RequestParser
 from predictions import lane
 from predictions.actions.predict_plain import answers_at_once
 from predictions.adapters.limits import ENVIRON_KEY, Decision
@@ -34,6 +35,7 @@ class Edge(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.parser = RequestParser(self)
         self._has_lane = isinstance(getattr(self.app, "application", None), lane.Lane)
         # What came last, if a request begins with it, and what is known of the request that is being read.
         self._chunk = b""
@@ -91,6 +93,8 @@ class Edge(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Keep an ordinary head until its body is there; have others answered."""
+        if self.parser.is_offer:
+            return
         self._is_in_head, self._is_in_body, self._looks_in_head = False, True, 0
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
             # Said as any other fault of the protocol's.
@@ -135,6 +139,8 @@ class Edge(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer an ordinary request, or leave it to the bridge after all."""
+        if self.parser.is_offer:
+            return
         self._is_in_body = False
         head, self._head = self._head, None
         if self._patience is not None:
