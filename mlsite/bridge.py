@@ -169,8 +169,10 @@ class _Exchange:
     def _asked(self) -> bytes:
         """Return the answer's content, or its last part if it was sent in parts."""
         answer = self.application(self.environ, self._start)
+        is_whole = type(answer) is tuple or type(answer) is list or not getattr(answer, "streaming", True)
         try:
-            if type(answer) is tuple or type(answer) is list or not getattr(answer, "streaming", True):
+            # HTTP/1.0 knows no chunks.
+            if is_whole or self.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
                 return b"".join(answer)
             for part in answer:
                 self._send_part(part)
@@ -210,14 +212,17 @@ class _Exchange:
 
     async def send_whole(self, status: str, headers: Iterable[tuple[str, str]], content: bytes) -> None:
         """Send an answer, or the end of one that was begun."""
-        await self._begin(status, headers)
+        await self._begin(status, headers, content)
         await self.send({"type": "http.response.body", "body": content, "more_body": False})
 
-    async def _begin(self, status: str, headers: Iterable[tuple[str, str]]) -> None:
+    async def _begin(self, status: str, headers: Iterable[tuple[str, str]], content: bytes = b"") -> None:
+        """Send the head of an answer, once; its length is told where all of it is there."""
         if self.is_begun:
             return
         self.is_begun = True
         encoded = [(_lower(name), value.encode("latin-1")) for name, value in headers]
+        if content and all(name != b"content-length" for name, _ in encoded):
+            encoded.append((b"content-length", str(len(content)).encode()))
         await self.send({"type": "http.response.start", "status": int(status[:3]), "headers": encoded})
 
 

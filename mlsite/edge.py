@@ -7,9 +7,11 @@ that was read and found ordinary is known by its bytes the next time.
 
 import asyncio
 import time
+from collections.abc import Sized
 from functools import lru_cache
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mlsite.bridge import READING_S, environ_of
@@ -30,8 +32,23 @@ MAX_SILENT, MAX_IN_HEAD = 15, 6
 _known: dict[bytes, lane.Head] = {}
 
 
+class _Flow(FlowControl):
+    """Whether a connection is read: not while requests wait behind another one, nor while answers are not taken."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        """Read on, if nothing waits."""
+        if not self._waiting and not self.write_paused:
+            super().resume_reading()
+
+
 class Edge(HttpToolsProtocol):
     """One connection."""
+
+    parser: RequestParser
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,14 +60,21 @@ class Edge(HttpToolsProtocol):
         self._parts: list[bytes] = []
         self._decision: Decision | None = None
         self._is_in_head = self._is_in_body = False
+        self._begins = False
         self._head_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
         self._silent = self._looks_in_head = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin."""
+        super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
 
     def data_received(self, data: bytes) -> None:
         """Take what came: a whole ordinary request if it is one, else whatever it is."""
         self._silent = 0
         self._chunk = b""
+        self._begins = False
         if self._has_lane and self._is_free() and not self._is_in_head and not self._is_in_body:
             end = data.find(END) + len(END)
             head = _known.get(data[:end])
@@ -64,7 +88,7 @@ class Edge(HttpToolsProtocol):
         super().data_received(data)
         if self._head is not None and self._patience is None:
             self._patience = self.loop.call_later(READING_S, self._wait_no_longer)
-        if self._is_in_head:
+        if self._is_in_head and not self._begins:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too long.")
@@ -90,6 +114,8 @@ class Edge(HttpToolsProtocol):
         """Begin to read a request."""
         super().on_message_begin()
         self._is_in_head, self._head_bytes = True, 0
+        # Of what came with its beginning, much may belong to the requests before.
+        self._begins = True
 
     def on_headers_complete(self) -> None:
         """Keep an ordinary head until its body is there; have others answered."""

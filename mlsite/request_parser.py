@@ -28,7 +28,7 @@ class RequestParser(HttpRequestParser):
         """Tell whether the request that is being read is to be read again."""
         return bool(self.should_upgrade()) and self.get_method() != b"CONNECT"
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: Any) -> None:
         """Read what came."""
         try:
             super().feed_data(data)

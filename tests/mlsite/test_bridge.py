@@ -144,3 +144,14 @@ def test_headers_come_to_the_view_as_one_value_each_and_none_in_the_place_of_ano
     assert (seen["CONTENT_LENGTH"], seen["CONTENT_TYPE"]) == ("0", "application/json")
     assert "HTTP_X_FORWARDED_PROTO" not in seen
     assert seen["PATH_INFO"] == b"/a b\xc3\xbc".decode("latin-1")
+
+
+def test_http_1_0_knows_no_chunks() -> None:
+    async def ask() -> Client:
+        client = Client("/api/v1/data", method="GET")
+        client.scope["http_version"] = "1.0"
+        return await client.is_asked(streaming(Parts(b"one", b"two")))
+
+    client = asyncio.run(ask())
+    assert client.parts == [b"onetwo"]
+    assert client.headers["content-length"] == "6"
