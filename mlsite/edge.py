@@ -9,12 +9,14 @@ import asyncio
 import time
 from collections.abc import Sized
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mlsite.bridge import READING_S, environ_of
+from mlsite.gate import say_unread
 from mlsite.request_parser import RequestParser
 from predictions import lane
 from predictions.actions.predict_plain import answers_at_once
@@ -24,6 +26,12 @@ from predictions.adapters.limits import ENVIRON_KEY, Decision
 SHORT_BYTES = 262_144
 MAX_KNOWN, MAX_HEAD_BYTES = 4096, 65_536
 END = b"\r\n\r\n"
+NO_REQUEST = (HTTPStatus.BAD_REQUEST, "bad_request", "This is no HTTP/1.1 request")
+TOO_LONG = (
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "head_too_long",
+    f"Address and headers may have {MAX_HEAD_BYTES} bytes",
+)
 # How often connections are looked at, and how many looks one may be silent for, or take to send a head.
 LOOK_S = 5.0
 MAX_SILENT, MAX_IN_HEAD = 15, 6
@@ -60,8 +68,9 @@ class Edge(HttpToolsProtocol):
         self._parts: list[bytes] = []
         self._decision: Decision | None = None
         self._is_in_head = self._is_in_body = False
-        self._begins = False
+        self._begins = self._is_head_too_long = False
         self._head_bytes = 0
+        self.url = b""
         self._patience: asyncio.TimerHandle | None = None
         self._silent = self._looks_in_head = 0
 
@@ -91,7 +100,8 @@ class Edge(HttpToolsProtocol):
         if self._is_in_head and not self._begins:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The head of the request is too long.")
+                self._is_head_too_long = True
+                self.send_400_response("")
 
     def _wait_no_longer(self) -> None:
         """Leave the rest of a body that is sent slowly to the bridge, which counts who does."""
@@ -123,7 +133,8 @@ class Edge(HttpToolsProtocol):
             return
         self._is_in_head, self._is_in_body, self._looks_in_head = False, True, 0
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
-            # Said as any other fault of the protocol's.
+            # The parser stops, and has it said as any fault of the protocol's.
+            self._is_head_too_long = True
             raise ValueError("the head is too long")
         self._head = self._ordinary_head()
         if self._head is None:
@@ -155,6 +166,16 @@ class Edge(HttpToolsProtocol):
         super().on_headers_complete()
         if _is_leaving(self):
             self.cycle.keep_alive = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, or too much of one, in the dialect of its address; uvicorn's text says no more."""
+        if not self._is_free() and not self.cycle.more_body:
+            # It would be taken for the answer to a request before; that one is the last.
+            self.cycle.keep_alive = False
+            return
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        self.transport.write(say_unread(path, *(TOO_LONG if self._is_head_too_long else NO_REQUEST)))
+        self.transport.close()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body."""

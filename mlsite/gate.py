@@ -1,8 +1,11 @@
 """How a web process refuses what is too much: which kind of request it is, and what is said in its dialect."""
 
 import time
+from email.utils import formatdate
 from functools import lru_cache
+from http import HTTPStatus
 from types import SimpleNamespace
+from typing import Any
 
 from django.urls import Resolver404, resolve
 
@@ -52,16 +55,32 @@ def _too_much(reason: str, count: int) -> OverloadedError:
 def say(error: OverloadedError, environ: Environ) -> tuple[str, list[tuple[str, str]], bytes]:
     """Return status, headers and body of a refusal."""
     started = time.perf_counter()
-    asked = SimpleNamespace(
-        path=environ.get("PATH_INFO", ""), request_id=request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+    path = environ.get("PATH_INFO", "")
+    headers, content = _refusal(
+        path, environ.get("HTTP_X_REQUEST_ID", ""), 503, error.message, error.code, error.fields
     )
-    answer = refusal(asked, 503, error.message, error.code, error.fields)
+    method, route = environ["REQUEST_METHOD"], route_of(path)
+    metrics.observe_request(method, route, 503, time.perf_counter() - started)
+    return "503 Service Unavailable", headers, content
+
+
+def say_unread(path: str, status: HTTPStatus, code: str, text: str) -> bytes:
+    """Return the answer to what can't be read as a request; its connection ends with it."""
+    headers, content = _refusal(path, "", status, text, code)
+    lines = [f"HTTP/1.1 {status} {status.phrase}", f"Date: {formatdate(usegmt=True)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + content
+
+
+def _refusal(
+    path: str, given_id: str, status: int, text: str, code: str, fields: Any = None
+) -> tuple[list[tuple[str, str]], bytes]:
+    asked = SimpleNamespace(path=path, request_id=request_id(given_id))
+    answer = refusal(asked, status, text, code, fields)
     answer["Content-Length"] = str(len(answer.content))
     answer["X-Request-ID"] = asked.request_id
     answer["X-Content-Type-Options"] = "nosniff"
-    method, route = environ["REQUEST_METHOD"], route_of(asked.path)
-    metrics.observe_request(method, route, 503, time.perf_counter() - started)
-    return "503 Service Unavailable", list(answer.items()), answer.content
+    return list(answer.items()), answer.content
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,7 @@
 """Requests as they come over the network: in one packet or many, several in a row, and in forms nobody should send."""
 
 import itertools
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -168,10 +169,20 @@ def test_a_protocol_that_is_offered_beside_is_not_taken(wire: Wire, token: str) 
     ],
 )
 def test_what_is_no_request_is_said_to_be_none(server: Server, wire: Wire, token: str, text: bytes) -> None:
-    assert wire.asks(text).status == 400
+    answer = wire.asks(text)
+    assert (answer.status, json.loads(answer.content)["code"]) == (400, "bad_request")
+    assert answer.headers["x-request-id"] == json.loads(answer.content)["request_id"]
     assert wire.is_closed
     with wired(server) as other:
         assert other.asks(question(token, 4.0)).predictions == ["small"]
+
+
+def test_what_is_no_request_takes_no_answer_from_those_before(wire: Wire, token: str) -> None:
+    wire.sends(LIVE + question(token, 4.0) + LIVE + b"NONSENSE\r\n\r\n")
+    found = [wire.answer() for _ in range(3)]
+    assert [answer.status for answer in found] == [200, 200, 200]
+    assert [answer.headers.get("connection") for answer in found] == [None, None, "close"]
+    assert wire.is_closed
 
 
 @pytest.mark.parametrize(
@@ -208,13 +219,17 @@ def test_a_head_without_an_end_is_refused(server: Server, wire: Wire) -> None:
         break
     else:
         raise AssertionError("the head was read to its end")
-    assert b"400 " in wire.line()
+    assert b" 431 " in wire.line()
     assert asks(server, "/api/v1/health") == 200
 
 
 def test_a_long_head_that_has_an_end_is_refused_too(wire: Wire, token: str) -> None:
-    for size, status in ((60_000, 200), (66_000, 400)):
-        assert wire.asks(question(token, 4.0, lines=(f"X-Long: {'a' * size}",))).status == status
+    for size, status in ((60_000, 200), (66_000, 431)):
+        answer = wire.asks(question(token, 4.0, lines=(f"X-Long: {'a' * size}",)))
+        assert answer.status == status
+    said = json.loads(answer.content)
+    assert (said["code"], said["error"]) == ("head_too_long", "Address and headers may have 65536 bytes")
+    assert answer.headers["connection"] == "close"
     assert wire.is_closed
 
 

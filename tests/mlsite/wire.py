@@ -86,8 +86,8 @@ class Wire:
         headers = dict[str, str]()
         while line := self._file.readline().strip().decode("latin-1"):
             name, _, value = line.partition(": ")
-            assert name not in headers, f"{name} came twice"
-            headers[name] = value
+            assert name.lower() not in headers, f"{name} came twice"
+            headers[name.lower()] = value
         content = b"" if to_head else self._file.read(int(headers["content-length"]))
         return Answer(int(first[1]), headers, content)
 
