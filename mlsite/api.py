@@ -19,7 +19,6 @@ from rest_framework.views import set_rollback
 from features.ground import errors
 from mlsite.refusals import console_actor, keep_refusal
 from predictions.core.dialects import Fault, dialect_of, error_body
-from predictions.errors import OverloadedError
 
 # The nearest class in an error's line of descent decides.
 STATUSES: dict[type[errors.DomainError], int] = {
@@ -151,8 +150,6 @@ _internal_error = _page(500, "Internal error; it has been logged", "internal_err
 def server_error(request: HttpRequest) -> HttpResponse:
     """Say what went wrong where no view could: in the console, and in what stands around the views."""
     error = sys.exc_info()[1]
-    if isinstance(error, OverloadedError):
-        return refusal(request, 503, error.message, error.code, error.fields)
     if not isinstance(error, OperationalError | InterfaceError):
         return _internal_error(request)
     headers = {"Retry-After": str(RETRY_AFTER_S)}

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from django.test import Client, RequestFactory
 from django.urls import path
 from django_ratelimit.exceptions import Ratelimited
@@ -121,6 +121,12 @@ def test_number_that_json_lacks_becomes_its_name():
 def test_database_error_does_not_show_its_text():
     body = json.loads(answer_to(OperationalError("connection to 10.0.0.7 failed")).content)
     assert body["error"] == "The database does not answer; try again in a moment"
+
+
+def test_a_body_that_ended_early_is_no_fault_of_ours():
+    response = answer_to(UnreadablePostError())
+    assert response.status_code == 400
+    assert json.loads(response.content)["fields"] == {"detail": "The client went away before the whole body was there"}
 
 
 def test_bug_is_left_to_the_server():
