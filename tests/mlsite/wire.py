@@ -52,9 +52,14 @@ def question(token: str, *lengths: float, lines: tuple[str, ...] = (), path: str
 class Wire:
     """One connection."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, room: int = 0) -> None:
         self.server = server
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S)
+        self.socket = socket.socket()
+        self.socket.settimeout(TIMEOUT_S)
+        if room:
+            # What this side keeps of answers nobody has read.
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        self.socket.connect(("127.0.0.1", server.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self.socket.makefile("rb")
 
@@ -110,9 +115,9 @@ class Wire:
 
 
 @contextmanager
-def wired(server: Server) -> Iterator[Wire]:
+def wired(server: Server, room: int = 0) -> Iterator[Wire]:
     """Give a connection until the block ends."""
-    wire = Wire(server)
+    wire = Wire(server, room)
     try:
         yield wire
     finally:

@@ -1,5 +1,6 @@
 """The web server with slow clients, and with more to do than it can."""
 
+import select
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.mlsite.test_supervisor import wait_for
 from tests.served import Server, Site, copied_site
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("crowds")]
@@ -69,20 +71,44 @@ def test_two_hundred_slow_bodies_keep_nobody_waiting(site: Site) -> None:
         assert all(predicted(client, site) for _ in range(50))
 
 
-def test_more_slow_bodies_than_are_waited_for_are_refused(site: Site) -> None:
+def test_of_slow_bodies_so_many_are_waited_for_and_nobody_else_is_refused(site: Site) -> None:
+    limit = 8
+    slow_body = beginning(site, OWN, LANE_BODY)
     with (
-        site.served(SERVER__MAX_SLOW_SENDERS="8") as server,
+        site.served(SERVER__MAX_SLOW_SENDERS=str(limit)) as server,
         httpx.Client(base_url=server.base, timeout=60) as client,
     ):
         assert predicted(client, site)
-        with slow_clients(server, [beginning(site, OWN, LANE_BODY)] * 8):
-            while predicted(client, site):
-                pass
-            refused = client.post(OWN, content=LANE_BODY, headers=headers(site))
-            assert (refused.status_code, refused.json()["fields"]) == (503, {"reason": "slow_senders"})
+        # All begin; one is refused for each that there are too many, and whoever is waited for hears nothing yet.
+        with slow_clients(server, [slow_body] * (limit + 3)) as slow:
+            refused = [one for one in answered(slow, 3) if b"slow_senders" in one.recv(65_536)]
+            assert len(refused) == 3
+            # Whoever sends all at once is no slow sender, whatever is asked.
+            assert all(predicted(client, site) for _ in range(50))
+            assert client.post(OWN, content=b"{}", headers=headers(site)).status_code == 400
             assert client.get("/api/v1/health").status_code == 200
-        while not predicted(client, site):
-            pass
+            waiting = [one for one in slow if one not in refused]
+            for connection in waiting:
+                connection.sendall(LANE_BODY[1:])
+            assert {connection.recv(65_536)[:12] for connection in waiting} == {b"HTTP/1.1 200"}
+        metrics = client.get("/api/v1/metrics").text
+        assert 'overloaded_total{reason="slow_senders"} 3.0' in metrics
+        # As many again, since nobody is waited for any longer.
+        with slow_clients(server, [slow_body] * (limit + 1)) as slow:
+            (refused_one,) = answered(slow, 1)
+            assert refused_one.recv(65_536).startswith(b"HTTP/1.1 503")
+
+
+def answered(connections: list[socket.socket], count: int) -> list[socket.socket]:
+    """Return those who have an answer, once there are so many."""
+    found = list[socket.socket]()
+
+    def are_there() -> bool:
+        found[:] = select.select(connections, [], [], 1)[0]
+        return len(found) >= count
+
+    wait_for(are_there, 60)
+    return found
 
 
 def test_what_is_over_the_servers_capacity_is_refused_and_the_rest_is_answered(site: Site) -> None:
