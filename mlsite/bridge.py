@@ -3,19 +3,16 @@
 import asyncio
 import contextlib
 import io
-import sys
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from features.ground.quick_settings import setting
+from mlsite.environ import Scope, environ_of
+from mlsite.exchange import Exchange, Receive, Send
 from mlsite.gate import is_always_let_in, say, too_many, too_slow, work_of
 from mlsite.together import Gatherer
 from predictions import tokens
 from predictions.adapters.crew import Work, crew
-from predictions.adapters.limits import ENVIRON_KEY
 from predictions.errors import OverloadedError
 from predictions.lane import Application, Environ, Lane, said_headers
 
@@ -23,9 +20,7 @@ from predictions.lane import Application, Environ, Lane, said_headers
 SHORT_BYTES = 1_048_576
 # A body that is not there by then is sent slowly.
 READING_S = 0.02
-Scope = Any
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
+Then = Callable[[Exchange, bytes | BaseException], None]
 
 
 class GoneError(ConnectionError):
@@ -41,9 +36,10 @@ class Bridge:
         self._slow = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        environ = environ_of(scope)
-        exchange = _Exchange(application=self.application, environ=environ, send=send)
+        """Answer one request, whose body may be long in coming, or which waits for others."""
+        environ, loop = environ_of(scope), asyncio.get_running_loop()
+        ended: asyncio.Future[bytes] = loop.create_future()
+        exchange = self._exchange(environ, send, lambda _, found: _settle(ended, found))
         with contextlib.suppress(GoneError):
             try:
                 environ["wsgi.input"] = body = await self._body(environ, receive)
@@ -53,14 +49,30 @@ class Bridge:
                         head, said = found
                         await exchange.send_whole("200 OK", [*head.headers, *said_headers(said)], said.content)
                         return
-                path = environ["PATH_INFO"]
-                work = work_of(path)
-                if not crew.submit(work, exchange.run, always=is_always_let_in(path)):
-                    raise too_many(work)
+                _submit(exchange)
             except OverloadedError as error:
                 await exchange.send_whole(*say(error, environ))
             else:
-                await exchange.finish()
+                content = await ended
+                await exchange.send_whole(exchange.status, exchange.headers, content)
+
+    def takes_at_once(self, environ: Environ) -> bool:
+        """Tell whether a request whose body is there waits for nothing but a thread."""
+        return "HTTP_TRANSFER_ENCODING" not in environ and (self._gatherer is None or not self._gatherer.takes(environ))
+
+    def ask(self, environ: Environ, body: bytes, send: Send, then: Then) -> None:
+        """Have a view answer a request that is there as a whole; `then` is called with the answer.
+
+        Raises
+        ------
+        OverloadedError
+            If too much is in progress.
+        """
+        environ["wsgi.input"] = io.BytesIO(body)
+        _submit(self._exchange(environ, send, then))
+
+    def _exchange(self, environ: Environ, send: Send, then: Then) -> Exchange:
+        return Exchange(application=self.application, environ=environ, send=send, then=then)
 
     async def _body(self, environ: Environ, receive: Receive) -> Any:
         """Return a file to read the body from; a short one is there as a whole."""
@@ -84,6 +96,22 @@ class Bridge:
         finally:
             self._slow -= 1
         return io.BytesIO(b"".join(parts))
+
+
+def _submit(exchange: Exchange) -> None:
+    path = exchange.environ["PATH_INFO"]
+    work = work_of(path)
+    if not crew.submit(work, exchange.run, always=is_always_let_in(path)):
+        raise too_many(work)
+
+
+def _settle(ended: "asyncio.Future[bytes]", found: bytes | BaseException) -> None:
+    if ended.done():
+        return
+    if isinstance(found, BaseException):
+        ended.set_exception(found)
+    else:
+        ended.set_result(found)
 
 
 def _is_stranger(environ: Environ) -> bool:
@@ -142,129 +170,3 @@ class _Sent(io.RawIOBase):
 
 async def _once(receive: Receive) -> Any:
     return await receive()
-
-
-@dataclass(kw_only=True)
-class _Exchange:
-    """One request at a view, and its answer on the way back."""
-
-    application: Application
-    environ: Environ
-    send: Send
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    started: list[Any] = field(default_factory=list)
-    is_begun: bool = False
-
-    def __post_init__(self) -> None:
-        self.ended = self.loop.create_future()
-
-    def run(self) -> Callable[[], object]:
-        """Ask the application, in a thread of the crew; what is returned tells the loop of the end."""
-        try:
-            found: Any = self._asked()
-        except BaseException as error:  # noqa: BLE001 (raised again on the loop)
-            found = error
-        return lambda: self._tell(found)
-
-    def _asked(self) -> bytes:
-        """Return the answer's content, or its last part if it was sent in parts."""
-        answer = self.application(self.environ, self._start)
-        is_whole = type(answer) is tuple or type(answer) is list or not getattr(answer, "streaming", True)
-        try:
-            # HTTP/1.0 knows no chunks.
-            if is_whole or self.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
-                return b"".join(answer)
-            for part in answer:
-                self._send_part(part)
-            return b""
-        finally:
-            if close := getattr(answer, "close", None):
-                close()
-
-    def _start(self, status: str, headers: list[tuple[str, str]], *_: Any) -> None:
-        self.started[:] = status, headers
-
-    def _send_part(self, part: bytes) -> None:
-        asyncio.run_coroutine_threadsafe(self._begin_and_send(part), self.loop).result()
-
-    async def _begin_and_send(self, part: bytes) -> None:
-        await self._begin(*self.started)
-        await self.send({"type": "http.response.body", "body": part, "more_body": True})
-
-    def _tell(self, found: Any) -> None:
-        # The loop is gone where a process ends before its last view does.
-        with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._end, found)
-
-    def _end(self, found: Any) -> None:
-        if self.ended.done():
-            return
-        if isinstance(found, BaseException):
-            self.ended.set_exception(found)
-        else:
-            self.ended.set_result(found)
-
-    async def finish(self) -> None:
-        """Wait for the view, and send what is left of its answer."""
-        content = await self.ended
-        status, headers = self.started
-        await self.send_whole(status, headers, content)
-
-    async def send_whole(self, status: str, headers: Iterable[tuple[str, str]], content: bytes) -> None:
-        """Send an answer, or the end of one that was begun."""
-        await self._begin(status, headers, content)
-        await self.send({"type": "http.response.body", "body": content, "more_body": False})
-
-    async def _begin(self, status: str, headers: Iterable[tuple[str, str]], content: bytes = b"") -> None:
-        """Send the head of an answer, once; its length is told where all of it is there."""
-        if self.is_begun:
-            return
-        self.is_begun = True
-        encoded = [(_lower(name), value.encode("latin-1")) for name, value in headers]
-        if content and all(name != b"content-length" for name, _ in encoded):
-            encoded.append((b"content-length", str(len(content)).encode()))
-        await self.send({"type": "http.response.start", "status": int(status[:3]), "headers": encoded})
-
-
-@lru_cache(maxsize=512)
-def _lower(name: str) -> bytes:
-    return name.lower().encode("latin-1")
-
-
-def environ_of(scope: Scope) -> Environ:
-    """Return a request's WSGI environment, its body left out."""
-    host, port = scope["server"] or ("", None)
-    environ: Environ = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port or 0),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": scope["client"][0] if scope["client"] else "",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        if key := _key(name):
-            text = value.decode("latin-1")
-            if key in environ:
-                text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
-            environ[key] = text
-    if ENVIRON_KEY in scope:
-        environ[ENVIRON_KEY] = scope[ENVIRON_KEY]
-    return environ
-
-
-@lru_cache(maxsize=512)
-def _key(name: bytes) -> str:
-    """Return what WSGI calls a header; nothing for one that would be taken for another."""
-    if b"_" in name:
-        return ""
-    key = name.decode("latin-1").upper().replace("-", "_")
-    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"

@@ -7,17 +7,16 @@ that was read and found ordinary is known by its bytes the next time.
 
 import asyncio
 import time
-from collections.abc import Sized
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from mlsite.bridge import READING_S, environ_of
+from mlsite.bridge import READING_S
+from mlsite.connection import Connection, dated
+from mlsite.environ import environ_of
 from mlsite.gate import say_unread
-from mlsite.request_parser import RequestParser
 from predictions import lane
 from predictions.actions.predict_plain import answers_at_once
 from predictions.adapters.limits import ENVIRON_KEY, Decision
@@ -32,62 +31,37 @@ TOO_LONG = (
     "head_too_long",
     f"Address and headers may have {MAX_HEAD_BYTES} bytes",
 )
-# How often connections are looked at, and how many looks one may be silent for, or take to send a head.
-LOOK_S = 5.0
-MAX_SILENT, MAX_IN_HEAD = 15, 6
 
 # What is known of heads that were read, by their bytes; the oldest go first.
 _known: dict[bytes, lane.Head] = {}
 
 
-class _Flow(FlowControl):
-    """Whether a connection is read: not while requests wait behind another one, nor while answers are not taken."""
-
-    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
-        super().__init__(transport)
-        self._waiting = waiting
-
-    def resume_reading(self) -> None:
-        """Read on, if nothing waits."""
-        if not self._waiting and not self.write_paused:
-            super().resume_reading()
-
-
-class Edge(HttpToolsProtocol):
-    """One connection."""
-
-    parser: RequestParser
+class Edge(Connection):
+    """One connection, whose ordinary predictions are answered where they are read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.parser = RequestParser(self)
         self._has_lane = isinstance(getattr(self.app, "application", None), lane.Lane)
         # What came last, if a request begins with it, and what is known of the request that is being read.
         self._chunk = b""
         self._head: lane.Head | None = None
         self._parts: list[bytes] = []
         self._decision: Decision | None = None
-        self._is_in_head = self._is_in_body = False
+        self._is_in_body = False
         self._begins = self._is_head_too_long = False
         self._head_bytes = 0
         self.url = b""
         self._patience: asyncio.TimerHandle | None = None
-        self._silent = self._looks_in_head = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin."""
-        super().connection_made(transport)
-        self.flow = _Flow(transport, self.pipeline)
 
     def data_received(self, data: bytes) -> None:
         """Take what came: a whole ordinary request if it is one, else whatever it is."""
-        self._silent = 0
+        self.silent = 0
         self._chunk = b""
         self._begins = False
-        if self._has_lane and self._is_free() and not self._is_in_head and not self._is_in_body:
+        if self._has_lane and self.is_free and not self.is_in_head and not self._is_in_body:
             end = data.find(END) + len(END)
             head = _known.get(data[:end])
-            if head is not None and len(data) - end == head.length and not _is_leaving(self):
+            if head is not None and len(data) - end == head.length and not self.is_leaving:
                 if self.timeout_keep_alive_task is not None:
                     self._unset_keepalive_if_required()
                 if (said := self._at_once(head, data[end:])) is not None:
@@ -97,7 +71,7 @@ class Edge(HttpToolsProtocol):
         super().data_received(data)
         if self._head is not None and self._patience is None:
             self._patience = self.loop.call_later(READING_S, self._wait_no_longer)
-        if self._is_in_head and not self._begins:
+        if self.is_in_head and not self._begins:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self._is_head_too_long = True
@@ -116,14 +90,10 @@ class Edge(HttpToolsProtocol):
         self._head = None
         super().connection_lost(exc)
 
-    def _is_free(self) -> bool:
-        """Tell whether the requests before are answered."""
-        return self.cycle is None or self.cycle.response_complete
-
     def on_message_begin(self) -> None:
         """Begin to read a request."""
         super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
+        self.is_in_head, self._head_bytes = True, 0
         # Of what came with its beginning, much may belong to the requests before.
         self._begins = True
 
@@ -131,7 +101,7 @@ class Edge(HttpToolsProtocol):
         """Keep an ordinary head until its body is there; have others answered."""
         if self.parser.is_offer:
             return
-        self._is_in_head, self._is_in_body, self._looks_in_head = False, True, 0
+        self.is_in_head, self._is_in_body, self.looks_in_head = False, True, 0
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
             # The parser stops, and has it said as any fault of the protocol's.
             self._is_head_too_long = True
@@ -149,8 +119,8 @@ class Edge(HttpToolsProtocol):
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
             and not self.expect_100_continue
-            and self._is_free()
-            and not _is_leaving(self)
+            and self.is_free
+            and not self.is_leaving
         )
         if not may_be:
             return None
@@ -164,12 +134,12 @@ class Edge(HttpToolsProtocol):
             self.scope[ENVIRON_KEY] = self._decision  # type: ignore[literal-required]  # ours, for the bridge
             self._decision = None
         super().on_headers_complete()
-        if _is_leaving(self):
+        if self.is_leaving:
             self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, or too much of one, in the dialect of its address; uvicorn's text says no more."""
-        if not self._is_free() and not self.cycle.more_body:
+        if not self.is_free and not self.cycle.more_body:
             # It would be taken for the answer to a request before; that one is the last.
             self.cycle.keep_alive = False
             return
@@ -232,46 +202,13 @@ class Edge(HttpToolsProtocol):
         self._decision = None
         lane.note(head, said, started)
         own = "".join([f"{name.lower()}: {value}\r\n" for name, value in lane.said_headers(said)]).encode()
-        return b"".join((_beginning(self), _encoded(head.headers), own, b"\r\n", said.content))
-
-    def pause_writing(self) -> None:
-        """Read nothing more from a client who does not take its answers."""
-        super().pause_writing()
-        self.flow.pause_reading()
-
-    def resume_writing(self) -> None:
-        """Read on."""
-        super().resume_writing()
-        self.flow.resume_reading()
+        begun = STATUS_LINE[200], dated(tuple(self.server_state.default_headers)), _encoded(head.headers)
+        return b"".join((*begun, own, b"\r\n", said.content))
 
     def shutdown(self) -> None:
         """End the connection, after the request that is being read."""
         if self._head is None or not self._is_in_body:
             super().shutdown()
-
-    def look(self) -> None:
-        """Close a connection that is silent for too long, or takes too long over a head."""
-        self._silent += 1
-        self._looks_in_head += self._is_in_head
-        # One whose body is not asked for, because its view is busy, is not silent.
-        is_held = self.flow.read_paused and not self.flow.write_paused
-        waits = (self._is_free() or self.cycle.more_body) and not is_held
-        if waits and (self._silent > MAX_SILENT or self._looks_in_head > MAX_IN_HEAD):
-            self.transport.close()
-
-
-def _is_leaving(connection: Edge) -> bool:
-    return getattr(connection.server_state, "is_leaving", False)
-
-
-def _beginning(connection: Edge) -> bytes:
-    """Return the first line of an answer, and the headers every answer has."""
-    return _with_date(tuple(connection.server_state.default_headers))
-
-
-@lru_cache(maxsize=2)
-def _with_date(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    return b"HTTP/1.1 200 OK\r\n" + b"".join(b"%s: %s\r\n" % pair for pair in headers)
 
 
 @lru_cache(maxsize=64)

@@ -96,6 +96,11 @@ class Gatherer:
     def __init__(self) -> None:
         self._models: dict[str | None, Together] = {}
 
+    def takes(self, environ: Environ) -> bool:
+        """Tell whether a request may be one to answer together with others."""
+        found = lane.head_of(environ) if environ["REQUEST_METHOD"] == "POST" else None
+        return found is not None and is_gathered(found.model)
+
     async def answer(self, environ: Environ, body: bytes) -> tuple[Head, Said] | None:
         """Return the answer to a request to a slow model, if it is ordinary; what was counted is left in `environ`.
 

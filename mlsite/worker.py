@@ -17,7 +17,8 @@ from django.utils.module_loading import import_string
 
 from features.ground.errors import DomainError
 from mlsite.bridge import Bridge
-from mlsite.edge import LOOK_S, MAX_SILENT, Edge
+from mlsite.connection import LOOK_S, MAX_SILENT, Connection
+from mlsite.edge import Edge
 
 logger = logging.getLogger(__name__)
 TICKS_A_SECOND = 10
@@ -64,7 +65,7 @@ class _Server(uvicorn.Server):
         """Look after connections now and then."""
         if counter % (LOOK_S * TICKS_A_SECOND) == 0:
             for connection in list(self.server_state.connections):
-                if isinstance(connection, Edge):
+                if isinstance(connection, Connection):
                     connection.look()
         return await super().on_tick(counter)
 
