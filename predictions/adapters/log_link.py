@@ -4,6 +4,7 @@ A batch travels as lines in a file without a name, whose descriptor is sent; the
 ends are made before anything is forked and outlive who uses them: what waits at one is for the successor.
 """
 
+import io
 import logging
 import multiprocessing
 import os
@@ -198,10 +199,10 @@ class Batch:
         OSError
             If the file can't be.
         """
-        with os.fdopen(self.handle, "rb") as file:
+        with os.fdopen(self.handle, "rb", buffering=0) as file:
             # Both sides share the place in it.
             file.seek(0)
-            found = list(rows_of(iter(file)))
+            found = list(rows_of(io.BytesIO(file.readall())))
         rows = [row for row in found if row is not None]
         if len(rows) < len(found):
             raise ValueError(f"{len(found) - len(rows)} of {len(found)} rows can't be read")

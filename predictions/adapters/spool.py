@@ -19,6 +19,8 @@ from predictions.core.log_row import LogRow, rows_of
 logger = logging.getLogger(__name__)
 SEGMENT_BYTES = 4_194_304
 BATCH = 500
+# A line of many rows is long.
+READ_BYTES = 1_048_576
 ENDING = ".jsonl"
 WriteRows = Callable[[Sequence[LogRow]], None]
 
@@ -146,7 +148,7 @@ class Spool:
 
 def _restored(path: Path, write: WriteRows) -> int:
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=READ_BYTES)
     except FileNotFoundError:
         return 0
     with file:
