@@ -9,7 +9,7 @@ from typing import Any
 from features.ground.quick_settings import setting
 from mlsite.environ import Scope, environ_of
 from mlsite.exchange import Exchange, Receive, Send
-from mlsite.gate import is_always_let_in, say, too_many, too_slow, work_of
+from mlsite.gate import is_always_let_in, say, say_late, too_many, too_slow, work_of
 from mlsite.together import Gatherer
 from predictions import tokens
 from predictions.adapters.crew import Work, crew
@@ -20,6 +20,8 @@ from predictions.lane import Application, Environ, Lane, said_headers
 SHORT_BYTES = 1_048_576
 # A body that is not there by then is sent slowly.
 READING_S = 0.02
+# So long a short body is waited for.
+SLOWEST_S = 120.0
 Then = Callable[[Exchange, bytes | BaseException], None]
 
 
@@ -52,6 +54,8 @@ class Bridge:
                 _submit(exchange)
             except OverloadedError as error:
                 await exchange.send_whole(*say(error, environ))
+            except TimeoutError:
+                await exchange.send_whole(*say_late(environ, SLOWEST_S))
             else:
                 content = await ended
                 await exchange.send_whole(exchange.status, exchange.headers, content)
@@ -92,7 +96,8 @@ class Bridge:
             raise too_slow(self._slow)
         self._slow += 1
         try:
-            await _read(receive, parts, None)
+            if not await _read(receive, parts, SLOWEST_S):
+                raise TimeoutError
         finally:
             self._slow -= 1
         return io.BytesIO(b"".join(parts))
@@ -122,7 +127,7 @@ def _is_stranger(environ: Environ) -> bool:
     return token is None or tokens.verified.get(token) is None
 
 
-async def _read(receive: Receive, parts: list[bytes], seconds: float | None) -> bool:
+async def _read(receive: Receive, parts: list[bytes], seconds: float) -> bool:
     """Read a body to its end; False if it did not come in time, what came being in `parts`."""
     message = {"more_body": True}
     with contextlib.suppress(TimeoutError):

@@ -48,7 +48,7 @@ class Edge(Connection):
         self._parts: list[bytes] = []
         self._decision: Decision | None = None
         self._is_in_body = False
-        self._begins = self._is_head_too_long = False
+        self._begins = self._ends = self._is_head_too_long = False
         self._head_bytes = 0
         self.url = b""
         self._patience: asyncio.TimerHandle | None = None
@@ -134,7 +134,7 @@ class Edge(Connection):
             self.scope[ENVIRON_KEY] = self._decision  # type: ignore[literal-required]  # ours, for the bridge
             self._decision = None
         super().on_headers_complete()
-        if self.is_leaving:
+        if self.is_leaving or self._ends:
             self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
@@ -171,6 +171,8 @@ class Edge(Connection):
         if (said := self._at_once(head, body)) is not None:
             self._learn(head)
             self.transport.write(said)
+            if self._ends:
+                self.transport.close()
             return
         self._have_answered()
         super().on_body(body)
@@ -207,7 +209,8 @@ class Edge(Connection):
 
     def shutdown(self) -> None:
         """End the connection, after the request that is being read."""
-        if self._head is None or not self._is_in_body:
+        self._ends = self._head is not None
+        if not self._ends:
             super().shutdown()
 
 

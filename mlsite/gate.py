@@ -64,6 +64,16 @@ def say(error: OverloadedError, environ: Environ) -> tuple[str, list[tuple[str, 
     return "503 Service Unavailable", headers, content
 
 
+def say_late(environ: Environ, seconds: float) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return status, headers and body for a short body that is not there after so long."""
+    text = f"The body was not there after {seconds:.0f} seconds"
+    status = HTTPStatus.REQUEST_TIMEOUT
+    headers, content = _refusal(
+        environ["PATH_INFO"], environ.get("HTTP_X_REQUEST_ID", ""), status, text, "body_too_slow"
+    )
+    return f"{status} {status.phrase}", headers, content
+
+
 def say_unread(path: str, status: HTTPStatus, code: str, text: str) -> bytes:
     """Return the answer to what can't be read as a request; its connection ends with it."""
     headers, content = _refusal(path, "", status, text, code)

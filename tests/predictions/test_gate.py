@@ -241,3 +241,18 @@ def test_a_view_that_reads_no_body_waits_for_none(bridge: Bridge) -> None:
         return await Client(PREDICT, length=SHORT_BYTES + 1).is_asked(bridge)
 
     assert asyncio.run(ask()).status == 413
+
+
+def test_a_body_that_takes_for_ever_is_given_up(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(server__max_slow_senders=1)
+    monkeypatch.setattr("mlsite.bridge.SLOWEST_S", 0.05)
+    bridge = Bridge(echo)
+
+    async def ask() -> Client:
+        client = Client(TOKEN, length=9).sends(b"slow", more=True)
+        await client.asks(bridge)
+        return client
+
+    for _ in range(2):
+        client = asyncio.run(ask())
+        assert (client.status, json.loads(client.content)["code"]) == (408, "body_too_slow")
