@@ -190,10 +190,9 @@ class Edge(Connection):
     def _at_once(self, head: lane.Head, body: bytes) -> bytes | None:
         """Return the answer to an ordinary request, or None if it needs more than a moment or has a fault."""
         started = time.perf_counter()
-        if self._decision is not None or not answers_at_once(head.model) or not lane.is_counted_at_once():
+        if self._decision is not None or not lane.is_loaded(head.form) or not answers_at_once(head.model):
             return None
-        principal = lane.caller_of(head)
-        if principal is None:
+        if not lane.is_counted_at_once() or (principal := lane.caller_of(head)) is None:
             return None
         decision = self._decision = lane.count(principal)
         if decision is not None and not decision.allowed:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -135,6 +136,11 @@ def caller_of(head: Head) -> tokens.Principal | None:
 def is_counted_at_once() -> bool:
     """Tell whether `count` waits for nobody."""
     return setting("CONFIG").rate_limit == "off" or counts_at_once()
+
+
+def is_loaded(form: str) -> bool:
+    """Tell whether what reads a kind of body is there; the library that reads Arrow streams takes a second to load."""
+    return form is not ARROW or "pyarrow" in sys.modules
 
 
 def count(principal: tokens.Principal) -> Decision | None:
