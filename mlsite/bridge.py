@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import io
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from features.ground.quick_settings import setting
@@ -22,6 +24,8 @@ SHORT_BYTES = 1_048_576
 READING_S = 0.02
 # So long a short body is waited for.
 SLOWEST_S = 120.0
+# For a long one the time is longer by a second for so many bytes that came.
+SLOWEST_BYTES = 16_384
 Then = Callable[[Exchange, bytes | BaseException], None]
 
 
@@ -35,7 +39,8 @@ class Bridge:
     def __init__(self, application: Application) -> None:
         self.application = application
         self._gatherer = Gatherer() if isinstance(application, Lane) else None
-        self._slow = 0
+        # Those on the loop and those in the threads of the crew.
+        self._slow, self._lock = 0, threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whose body may be long in coming, or which waits for others."""
@@ -85,22 +90,36 @@ class Bridge:
         if not is_chunked and length in ("", "0"):
             return io.BytesIO()
         if is_chunked or not length.isdigit() or len(length) > len(str(SHORT_BYTES)) or int(length) > SHORT_BYTES:
-            return io.BufferedReader(_Sent(receive, b""), SHORT_BYTES)
+            return io.BufferedReader(_Sent(self, receive, b""), SHORT_BYTES)
         parts = list[bytes]()
         if await _read(receive, parts, READING_S):
             return io.BytesIO(b"".join(parts))
         if _is_stranger(environ):
             # The view says so before it reads anything: whoever may not ask takes nobody's place.
-            return io.BufferedReader(_Sent(receive, b"".join(parts)))
-        if self._slow >= setting("CONFIG").server.max_slow_senders:
-            raise too_slow(self._slow)
-        self._slow += 1
-        try:
+            return io.BufferedReader(_Sent(self, receive, b"".join(parts)))
+        with self.waiting():
             if not await _read(receive, parts, SLOWEST_S):
                 raise TimeoutError
-        finally:
-            self._slow -= 1
         return io.BytesIO(b"".join(parts))
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Wait for somebody who sends slowly, if there are not too many already.
+
+        Raises
+        ------
+        OverloadedError
+            If there are.
+        """
+        with self._lock:
+            if self._slow >= setting("CONFIG").server.max_slow_senders:
+                raise too_slow(self._slow)
+            self._slow += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._slow -= 1
 
 
 def _submit(exchange: Exchange) -> None:
@@ -143,10 +162,11 @@ async def _read(receive: Receive, parts: list[bytes], seconds: float) -> bool:
 class _Sent(io.RawIOBase):
     """A body that a view reads in its thread while it is being sent; of which `begun` is there."""
 
-    def __init__(self, receive: Receive, begun: bytes) -> None:
+    def __init__(self, bridge: Bridge, receive: Receive, begun: bytes) -> None:
         super().__init__()
-        self._receive, self._loop = receive, asyncio.get_running_loop()
+        self._bridge, self._receive, self._loop = bridge, receive, asyncio.get_running_loop()
         self._left, self._has_more = memoryview(begun), True
+        self._patience_s = SLOWEST_S
 
     def readable(self) -> bool:
         """Tell that it can be read."""
@@ -158,19 +178,35 @@ class _Sent(io.RawIOBase):
         Raises
         ------
         GoneError
-            If the client goes away before: a part must not be taken for the whole.
+            If the client goes away before, or takes too long: a part must not be taken for the whole.
+        OverloadedError
+            If too many send slowly.
         """
         while not self._left and self._has_more:
-            # Who sends decides how long that takes.
-            crew.step_aside()
-            message = asyncio.run_coroutine_threadsafe(_once(self._receive), self._loop).result()
+            message = self._next()
             if message["type"] == "http.disconnect":
                 raise GoneError
             self._left, self._has_more = memoryview(message["body"]), message["more_body"]
+            self._patience_s += len(self._left) / SLOWEST_BYTES
         count = min(len(buffer), len(self._left))
         buffer[:count] = self._left[:count]
         self._left = self._left[count:]
         return count
+
+    def _next(self) -> Any:
+        """Return what is sent next; in time that is nobody's but the sender's."""
+        coming = asyncio.run_coroutine_threadsafe(_once(self._receive), self._loop)
+        with contextlib.suppress(TimeoutError):
+            return coming.result(READING_S)
+        began = time.monotonic()
+        try:
+            with crew.waiting_for_sender(), self._bridge.waiting():
+                return coming.result(max(0.0, self._patience_s))
+        except TimeoutError as error:
+            raise GoneError from error
+        finally:
+            coming.cancel()
+            self._patience_s -= time.monotonic() - began
 
 
 async def _once(receive: Receive) -> Any:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
@@ -47,6 +48,9 @@ class Connection(HttpToolsProtocol):
         self.parser = RequestParser(self)
         self.is_in_head = False
         self.silent = self.looks_in_head = 0
+        # How often it was looked at while a body went on that nobody reads, or while an answer was not taken.
+        self._unread = self._untaken = 0
+        self._unsent, self._took_some = 0, False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin."""
@@ -71,34 +75,50 @@ class Connection(HttpToolsProtocol):
         """Have a view answer a request that is there as a whole; others are waited for by a task of their own."""
         if cycle.disconnected:
             return
-        environ = environ_of(cycle.scope)
-        if cycle.more_body or not bridge.takes_at_once(environ):
-            super()._start_asgi_task(cycle, bridge)
-            return
-        try:
-            bridge.ask(environ, bytes(cycle.body), cycle.send, partial(self._hand_out, cycle))
-        except OverloadedError as error:
-            self._write(cycle, *say(error, environ))
+        with self._closing_on_fault(cycle):
+            environ = environ_of(cycle.scope)
+            # While answers are not taken, a task waits to send the next.
+            if cycle.more_body or self.flow.write_paused or not bridge.takes_at_once(environ):
+                super()._start_asgi_task(cycle, bridge)
+                return
+            try:
+                bridge.ask(environ, bytes(cycle.body), cycle.send, partial(self._hand_out, cycle))
+            except OverloadedError as error:
+                self._write(cycle, *say(error, environ))
 
     def _hand_out(self, cycle: RequestResponseCycle, exchange: Exchange, found: bytes | BaseException) -> None:
         """Send what a view has answered, or the end of it."""
-        if isinstance(found, bytes) and not exchange.is_begun:
-            self._write(cycle, exchange.status, exchange.headers, found)
-        elif isinstance(found, bytes):
-            task = self.loop.create_task(exchange.send_whole("", (), found))
+        with self._closing_on_fault(cycle):
+            if isinstance(found, BaseException):
+                raise found
+            if not exchange.is_begun:
+                self._write(cycle, exchange.status, exchange.headers, found)
+                return
+            task = self.loop.create_task(self._end(cycle, exchange, found))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
-        elif not isinstance(found, GoneError):
-            logger.error("a request ended without an answer", exc_info=found)
-            if exchange.is_begun:
-                self.transport.close()
-            else:
+
+    async def _end(self, cycle: RequestResponseCycle, exchange: Exchange, last: bytes) -> None:
+        with self._closing_on_fault(cycle):
+            await exchange.send_whole("", (), last)
+
+    @contextmanager
+    def _closing_on_fault(self, cycle: RequestResponseCycle) -> Iterator[None]:
+        """Leave no client without an answer, or at least the end of its connection."""
+        try:
+            yield
+        except GoneError:
+            self.transport.close()
+        except Exception:
+            logger.exception("a request ended without an answer")
+            if not cycle.response_started and not self.transport.is_closing():
                 cycle.keep_alive = False
                 self._write(cycle, "500", [("content-type", "text/plain")], b"Internal Server Error")
+            self.transport.close()
 
     def _write(self, cycle: RequestResponseCycle, status: str, headers: Headers, content: bytes) -> None:
         """Write a whole answer, as the cycle does in parts."""
-        if cycle.disconnected or cycle.response_started:
+        if cycle.disconnected or cycle.response_started or self.transport.is_closing():
             return
         code, is_head = int(status[:3]), cycle.scope["method"] == "HEAD"
         lines = [f"{name.lower()}: {value}\r\n" for name, value in headers]
@@ -126,17 +146,33 @@ class Connection(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         """Read on."""
+        self._took_some = True
         super().resume_writing()
         self.flow.resume_reading()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes after a body is none."""
+        if self.is_in_head:
+            super().on_header(name, value)
+
     def look(self) -> None:
-        """Close a connection that is silent for too long, or takes too long over a head."""
+        """End a connection that is silent for too long, takes too long over a head, or does not take its answer."""
         self.silent += 1
         self.looks_in_head += self.is_in_head
+        unsent = self.transport.get_write_buffer_size()
+        is_stuck = unsent > 0 and unsent >= self._unsent and not self._took_some
+        self._untaken = self._untaken + 1 if is_stuck else 0
+        self._unsent, self._took_some = unsent, False
+        if self._untaken > MAX_SILENT:
+            # A close would wait for what is not taken.
+            self.transport.abort()
+            return
+        is_unread = self.cycle is not None and self.cycle.response_complete and self.cycle.more_body
+        self._unread = self._unread + 1 if is_unread else 0
         # One whose body is not asked for, because its view is busy, is not silent.
         is_held = self.flow.read_paused and not self.flow.write_paused
-        waits = (self.is_free or self.cycle.more_body) and not is_held
-        if waits and (self.silent > MAX_SILENT or self.looks_in_head > MAX_IN_HEAD):
+        is_silent = self.silent > MAX_SILENT and (self.is_free or self.cycle.more_body) and not is_held
+        if is_silent or self.looks_in_head > MAX_IN_HEAD or self._unread > MAX_IN_HEAD:
             self.transport.close()
 
 

@@ -23,7 +23,8 @@ from predictions.adapters.limits import ENVIRON_KEY, Decision
 
 # Longer bodies are another thread's: one after the other they would hold up everybody else.
 SHORT_BYTES = 262_144
-MAX_KNOWN, MAX_HEAD_BYTES = 4096, 65_536
+MAX_HEAD_BYTES = 65_536
+MAX_KNOWN, MAX_KNOWN_BYTES = 2048, 4096
 END = b"\r\n\r\n"
 NO_REQUEST = (HTTPStatus.BAD_REQUEST, "bad_request", "This is no HTTP/1.1 request")
 TOO_LONG = (
@@ -34,6 +35,7 @@ TOO_LONG = (
 
 # What is known of heads that were read, by their bytes; the oldest go first.
 _known: dict[bytes, lane.Head] = {}
+_seen: dict[bytes, None] = {}
 
 
 class Edge(Connection):
@@ -48,7 +50,7 @@ class Edge(Connection):
         self._parts: list[bytes] = []
         self._decision: Decision | None = None
         self._is_in_body = False
-        self._begins = self._ends = self._is_head_too_long = False
+        self._begins = self._ends = self._is_head_too_long = self._is_tried = False
         self._head_bytes = 0
         self.url = b""
         self._patience: asyncio.TimerHandle | None = None
@@ -57,7 +59,7 @@ class Edge(Connection):
         """Take what came: a whole ordinary request if it is one, else whatever it is."""
         self.silent = 0
         self._chunk = b""
-        self._begins = False
+        self._begins = self._is_tried = False
         if self._has_lane and self.is_free and not self.is_in_head and not self._is_in_body:
             end = data.find(END) + len(END)
             head = _known.get(data[:end])
@@ -119,6 +121,7 @@ class Edge(Connection):
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
             and not self.expect_100_continue
+            and not self._is_tried
             and self.is_free
             and not self.is_leaving
         )
@@ -142,6 +145,10 @@ class Edge(Connection):
         if not self.is_free and not self.cycle.more_body:
             # It would be taken for the answer to a request before; that one is the last.
             self.cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
+        if self.pipeline or (self.cycle is not None and self.cycle.response_started and not self.is_free):
+            self.transport.close()
             return
         path = self.url.partition(b"?")[0].decode("latin-1")
         self.transport.write(say_unread(path, *(TOO_LONG if self._is_head_too_long else NO_REQUEST)))
@@ -182,25 +189,25 @@ class Edge(Connection):
         """Know a head again that came in one piece with its body, and says nothing of this request alone."""
         key = self._chunk[: self._chunk.find(END) + len(END)]
         is_all = len(self._chunk) == len(key) + head.length
-        if is_all and not head.request_id and key.startswith(b"POST ") and b"traceparent:" not in key.lower():
-            while len(_known) >= MAX_KNOWN:
-                del _known[next(iter(_known))]
-            _known[key] = head
+        if is_all and len(key) <= MAX_KNOWN_BYTES and key.startswith(b"POST "):
+            # What says something of one request alone is not seen twice.
+            _keep(_known, key, head) if key in _seen else _keep(_seen, key, None)
 
     def _at_once(self, head: lane.Head, body: bytes) -> bytes | None:
         """Return the answer to an ordinary request, or None if it needs more than a moment or has a fault."""
         started = time.perf_counter()
-        if self._decision is not None or not lane.is_loaded(head.form) or not answers_at_once(head.model):
+        if not lane.is_loaded(head.form) or not answers_at_once(head.model):
             return None
         if not lane.is_counted_at_once() or (principal := lane.caller_of(head)) is None:
             return None
         decision = self._decision = lane.count(principal)
         if decision is not None and not decision.allowed:
             return None
+        self._is_tried = True
         said = lane.answer(head, principal, decision, body, plain_only=True)
         if said is None:
             return None
-        self._decision = None
+        self._decision, self._is_tried = None, False
         lane.note(head, said, started)
         own = "".join([f"{name.lower()}: {value}\r\n" for name, value in lane.said_headers(said)]).encode()
         begun = STATUS_LINE[200], dated(tuple(self.server_state.default_headers)), _encoded(head.headers)
@@ -211,6 +218,12 @@ class Edge(Connection):
         self._ends = self._head is not None
         if not self._ends:
             super().shutdown()
+
+
+def _keep(kept: dict[bytes, Any], key: bytes, value: Any) -> None:
+    while len(kept) >= MAX_KNOWN:
+        del kept[next(iter(kept))]
+    kept[key] = value
 
 
 @lru_cache(maxsize=64)

@@ -19,6 +19,7 @@ from predictions.lane import Environ
 # Asked by those who decide whether this process is well: they are always let in.
 ALWAYS = ("/api/v1/health", "/api/v1/metrics", "/v2/health/")
 ALWAYS_TOO = frozenset(("/ping", "/health", "/version"))
+Answer = tuple[str, list[tuple[str, str]], bytes]
 PREDICTS = ("/predict", "/infer", "/invocations")
 
 TOO_MUCH = {
@@ -52,25 +53,21 @@ def _too_much(reason: str, count: int) -> OverloadedError:
     return OverloadedError(TOO_MUCH[reason].format(count), reason=reason)
 
 
-def say(error: OverloadedError, environ: Environ) -> tuple[str, list[tuple[str, str]], bytes]:
+def say(error: OverloadedError, environ: Environ) -> Answer:
     """Return status, headers and body of a refusal."""
-    started = time.perf_counter()
-    path = environ.get("PATH_INFO", "")
-    headers, content = _refusal(
-        path, environ.get("HTTP_X_REQUEST_ID", ""), 503, error.message, error.code, error.fields
-    )
-    method, route = environ["REQUEST_METHOD"], route_of(path)
-    metrics.observe_request(method, route, 503, time.perf_counter() - started)
-    return "503 Service Unavailable", headers, content
+    return _said(environ, HTTPStatus.SERVICE_UNAVAILABLE, error.message, error.code, error.fields)
 
 
-def say_late(environ: Environ, seconds: float) -> tuple[str, list[tuple[str, str]], bytes]:
+def say_late(environ: Environ, seconds: float) -> Answer:
     """Return status, headers and body for a short body that is not there after so long."""
     text = f"The body was not there after {seconds:.0f} seconds"
-    status = HTTPStatus.REQUEST_TIMEOUT
-    headers, content = _refusal(
-        environ["PATH_INFO"], environ.get("HTTP_X_REQUEST_ID", ""), status, text, "body_too_slow"
-    )
+    return _said(environ, HTTPStatus.REQUEST_TIMEOUT, text, "body_too_slow")
+
+
+def _said(environ: Environ, status: HTTPStatus, text: str, code: str, fields: Any = None) -> Answer:
+    started, path = time.perf_counter(), environ.get("PATH_INFO", "")
+    headers, content = _refusal(path, environ.get("HTTP_X_REQUEST_ID", ""), status, text, code, fields)
+    metrics.observe_request(environ["REQUEST_METHOD"], route_of(path), status, time.perf_counter() - started)
     return f"{status} {status.phrase}", headers, content
 
 

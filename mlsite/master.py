@@ -22,8 +22,8 @@ from predictions.adapters.log_link import LogLink
 logger = logging.getLogger(__name__)
 # Of callers who keep a connection, those who ask at least this often are told to connect again.
 LEAVE_SECONDS = 1.0
-# What a worker is given to end after it has given up what was in progress.
-MARGIN_SECONDS = 1.0
+# What a worker is given to end after it has given up what was in progress: its log is written then, or kept on disk.
+MARGIN_SECONDS = 5.0
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 30.0
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT)

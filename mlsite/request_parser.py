@@ -30,13 +30,22 @@ class RequestParser(HttpRequestParser):
 
     def feed_data(self, data: Any) -> None:
         """Read what came."""
-        try:
-            super().feed_data(data)
-        except HttpParserUpgrade as offer:
-            if not self.is_offer:
-                raise
-            connection = self._connection
-            lines = [b"%s %s HTTP/%s" % (self.get_method(), connection.url, self.get_http_version().encode())]
-            lines += [b"%s: %s" % header for header in connection.headers if header[0] != b"upgrade"]
-            connection.parser = RequestParser(connection)
-            connection.parser.feed_data(b"\r\n".join([*lines, b"", data[offer.args[0] :]]))
+        parser, rest = self, memoryview(data)
+        while True:
+            try:
+                HttpRequestParser.feed_data(parser, rest)
+                return
+            except HttpParserUpgrade as offer:
+                if not parser.is_offer:
+                    raise
+                rest = rest[offer.args[0] :]
+                parser = parser._without_offer()
+
+    def _without_offer(self) -> "RequestParser":
+        """Return a parser that has read the head again."""
+        connection = self._connection
+        lines = [b"%s %s HTTP/%s" % (self.get_method(), connection.url, self.get_http_version().encode())]
+        lines += [b"%s: %s" % header for header in connection.headers if header[0] != b"upgrade"]
+        connection.parser = parser = RequestParser(connection)
+        HttpRequestParser.feed_data(parser, b"\r\n".join([*lines, b"", b""]))
+        return parser

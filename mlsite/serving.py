@@ -164,7 +164,7 @@ def web_argv(workers: int, host: str, port: int) -> list[str]:
         "--port": str(port),
         "--workers": str(workers),
         "--backlog": str(BACKLOG),
-        "--workers-kill-timeout": "10",
+        "--workers-kill-timeout": "8",
     }
     if cert := settings.CONFIG.ssl_cert:
         options |= {"--ssl-certificate": str(_here(cert)), "--ssl-keyfile": str(_here(settings.CONFIG.ssl_key))}

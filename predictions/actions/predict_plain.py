@@ -129,6 +129,7 @@ def answers_at_once(model: str | None) -> bool:
         and serving.shadow is None
         and config.row_rate_limit == "off"
         and not config.prediction_log.durable
+        and not log.is_crowded
     )
 
 

@@ -9,7 +9,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import ClassVar
 
@@ -45,10 +46,11 @@ def most_in_progress(work: Work) -> int:
 class Seat:
     """One thread of the crew; `since` is when its job began, 0.0 between two."""
 
-    __slots__ = ("is_relieved", "since", "turn")
+    __slots__ = ("is_relieved", "since", "turn", "work")
 
     def __init__(self) -> None:
         self.since = 0.0
+        self.work = Work.OTHER
         self.is_relieved = False
         self.turn = threading.Semaphore(0)
 
@@ -101,6 +103,22 @@ class Crew:
             with self._lock:
                 self._relieve(seat)
 
+    @contextmanager
+    def waiting_for_sender(self) -> Iterator[None]:
+        """Wait for what a client sends; its request is not in progress meanwhile, for the client decides how long."""
+        seat = self._here.seat
+        if seat is None:
+            yield
+            return
+        self.step_aside()
+        with self._lock:
+            self._in_progress[seat.work] -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_progress[seat.work] += 1
+
     def _call_one(self) -> None:
         """Have one more thread take jobs, where there are some and fewer take them than may."""
         if not self._jobs:
@@ -112,9 +130,19 @@ class Crew:
         if self._idle:
             self._idle.pop().turn.release()
         else:
-            seat = Seat()
-            self._seats.add(seat)
+            self._hire()
+
+    def _hire(self) -> None:
+        """Have one more thread; where the system gives none now, it is asked again later."""
+        seat = Seat()
+        try:
             threading.Thread(target=self._run, args=(seat,), name="crew", daemon=True).start()
+        except RuntimeError:
+            logger.exception("no thread can be started; %d requests wait", len(self._jobs))
+            self._on_turn -= 1
+            self._look_after()
+        else:
+            self._seats.add(seat)
 
     def _relieve(self, seat: Seat) -> None:
         if seat.since and not seat.is_relieved:
@@ -162,6 +190,7 @@ class Crew:
             return None
         seat.since = time.perf_counter()
         taken = self._jobs.popleft()
+        seat.work = taken[0]
         if self._relieved >= MANY_SLOW:
             self._relieve(seat)
         return taken
@@ -190,6 +219,7 @@ class Crew:
                 for seat in tuple(self._seats):
                     if seat.since and seat.since < late:
                         self._relieve(seat)
+                self._call_one()
                 if not self._jobs:
                     self._waits.clear()
 

@@ -110,6 +110,11 @@ class LogBuffer:
             time.sleep(YIELD_S)
         return True
 
+    @property
+    def is_crowded(self) -> bool:
+        """Tell whether an answer may have to wait for the writer, or for the disk."""
+        return bool(self._rows > setting("CONFIG").prediction_log.buffer_rows // 2)
+
     def _keep(self, batch: list[Entry], *, sync: bool) -> bool:
         """Put entries on disk, or count them as shed."""
         metrics.prediction_log_accepted_total.count()
