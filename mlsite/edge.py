@@ -200,10 +200,10 @@ class Edge(Connection):
             return None
         if not lane.is_counted_at_once() or (principal := lane.caller_of(head)) is None:
             return None
+        self._is_tried = True
         decision = self._decision = lane.count(principal)
         if decision is not None and not decision.allowed:
             return None
-        self._is_tried = True
         said = lane.answer(head, principal, decision, body, plain_only=True)
         if said is None:
             return None

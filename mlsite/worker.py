@@ -89,7 +89,24 @@ def run(options: WorkerOptions, listener: socket.socket, ready: Any) -> None:
     except DomainError as error:
         logger.warning("a web process begins without models: %s", error)
     _allow_connections()
-    config = uvicorn.Config(
+    server = _Server(config_of(application, options), ready)
+    # uvicorn puts its own in their place while it serves, and raises again then what it was ended by.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.end)
+    logger.info("web process %s answers, %.1f s after it was started", os.getpid(), time.perf_counter() - started)
+    server.run(sockets=[listener])
+
+
+def _allow_connections() -> None:
+    """Use all the open files this process may have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(most, MAX_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def config_of(application: Any, options: WorkerOptions) -> uvicorn.Config:
+    """Return how uvicorn serves an application."""
+    return uvicorn.Config(
         Bridge(application),
         http=Edge,
         loop="uvloop",
@@ -107,16 +124,3 @@ def run(options: WorkerOptions, listener: socket.socket, ready: Any) -> None:
         ssl_certfile=options.certificate,
         ssl_keyfile=options.key,
     )
-    server = _Server(config, ready)
-    # uvicorn puts its own in their place while it serves, and raises again then what it was ended by.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, server.end)
-    logger.info("web process %s answers, %.1f s after it was started", os.getpid(), time.perf_counter() - started)
-    server.run(sockets=[listener])
-
-
-def _allow_connections() -> None:
-    """Use all the open files this process may have: each connection is one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if most == resource.RLIM_INFINITY else min(most, MAX_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

@@ -230,3 +230,19 @@ def test_a_forked_process_begins_with_a_crew_of_its_own(crew: Crew, held: Held) 
         os._exit(0 if is_free(crew) and does_another(crew) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert crew.in_progress(Work.PREDICT) == 2
+
+
+def test_where_no_thread_can_be_started_requests_wait_until_one_can(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = threading.Thread.start, threading.Event()
+
+    def seldom(thread: threading.Thread) -> None:
+        if thread.name == "crew" and not refused.is_set():
+            refused.set()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", seldom)
+    assert does_another(crew)
+    assert refused.is_set()
