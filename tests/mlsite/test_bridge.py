@@ -72,6 +72,36 @@ def test_of_a_client_who_goes_away_no_part_is_taken_for_the_whole() -> None:
     wait_for(is_free)
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_long_body_that_is_sent_slowly_holds_no_place_and_has_an_end(
+    leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised = list[str]()
+
+    def application(environ: Any, start_response: Any) -> Any:
+        try:
+            return echo(environ, start_response)
+        except OSError as error:
+            raised.append(type(error).__name__)
+            raise
+
+    async def ask(bridge: Bridge) -> None:
+        client = Client("/api/v1/data", transfer_encoding="chunked").sends(b"part", more=True)
+        asking = client.asks(bridge)
+        if leaves:
+            # Its view waits, and counts as slow instead of in progress.
+            await asyncio.to_thread(wait_for, lambda: bridge._slow == 1 and is_free())
+            client.leaves()
+        await asking
+        assert client.messages == []
+
+    monkeypatch.setattr("mlsite.bridge.SLOWEST_S", 2 * WAIT_S if leaves else 0.1)
+    bridge = Bridge(application)
+    asyncio.run(ask(bridge))
+    assert (raised, bridge._slow) == (["GoneError"], 0)
+    wait_for(is_free)
+
+
 class Parts:
     """An answer that is made while it is sent."""
 
