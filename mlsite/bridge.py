@@ -26,7 +26,7 @@ READING_S = 0.02
 SLOWEST_S = 120.0
 # For a long one the time is longer by a second for so many bytes that came.
 SLOWEST_BYTES = 16_384
-Then = Callable[[Exchange, bytes | BaseException], None]
+Then = Callable[[Exchange, bytes | Exception], None]
 
 
 class GoneError(ConnectionError):
@@ -129,10 +129,10 @@ def _submit(exchange: Exchange) -> None:
         raise too_many(work)
 
 
-def _settle(ended: "asyncio.Future[bytes]", found: bytes | BaseException) -> None:
+def _settle(ended: "asyncio.Future[bytes]", found: bytes | Exception) -> None:
     if ended.done():
         return
-    if isinstance(found, BaseException):
+    if isinstance(found, Exception):
         ended.set_exception(found)
     else:
         ended.set_result(found)

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from mlsite.bridge import Bridge, GoneError
 from mlsite.environ import environ_of
 from mlsite.exchange import Exchange, Headers
-from mlsite.gate import say
+from mlsite.gate import route_of, say, say_failed
 from mlsite.request_parser import RequestParser
 from predictions.errors import OverloadedError
 
@@ -86,10 +86,10 @@ class Connection(HttpToolsProtocol):
             except OverloadedError as error:
                 self._write(cycle, *say(error, environ))
 
-    def _hand_out(self, cycle: RequestResponseCycle, exchange: Exchange, found: bytes | BaseException) -> None:
+    def _hand_out(self, cycle: RequestResponseCycle, exchange: Exchange, found: bytes | Exception) -> None:
         """Send what a view has answered, or the end of it."""
         with self._closing_on_fault(cycle):
-            if isinstance(found, BaseException):
+            if isinstance(found, Exception):
                 raise found
             if not exchange.is_begun:
                 self._write(cycle, exchange.status, exchange.headers, found)
@@ -109,11 +109,11 @@ class Connection(HttpToolsProtocol):
             yield
         except GoneError:
             self.transport.close()
-        except Exception:
-            logger.exception("a request ended without an answer")
-            if not cycle.response_started and not self.transport.is_closing():
-                cycle.keep_alive = False
-                self._write(cycle, "500", [("content-type", "text/plain")], b"Internal Server Error")
+        except Exception:  # whatever it is, it is logged, and the client is told
+            method, path = cycle.scope["method"], cycle.scope["path"]
+            logger.exception("%s %s ended without an answer", method, route_of(path))
+            cycle.keep_alive = False
+            self._write(cycle, *say_failed(method, path))
             self.transport.close()
 
     def _write(self, cycle: RequestResponseCycle, status: str, headers: Headers, content: bytes) -> None:

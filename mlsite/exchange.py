@@ -25,7 +25,7 @@ class Exchange:
     application: Application
     environ: Environ
     send: Send
-    then: Callable[["Exchange", bytes | BaseException], None]
+    then: Callable[["Exchange", bytes | Exception], None]
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     status: str = ""
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -34,9 +34,12 @@ class Exchange:
     def run(self) -> Callable[[], object]:
         """Ask the application, in a thread of the crew; what is returned tells the loop of the end."""
         try:
-            found: bytes | BaseException = self._asked()
-        except BaseException as error:  # noqa: BLE001 (told to the loop)
+            found: bytes | Exception = self._asked()
+        except Exception as error:  # noqa: BLE001 (raised on the loop, which logs it and answers)
             found = error
+        except BaseException as error:  # noqa: BLE001 (what would end a thread must not end the loop)
+            found = RuntimeError(f"a view ended with {type(error).__name__}")
+            found.__cause__ = error
         return lambda: self._tell(found)
 
     def _asked(self) -> bytes:
@@ -60,7 +63,7 @@ class Exchange:
         await self._begin(self.status, self.headers)
         await self.send({"type": "http.response.body", "body": part, "more_body": True})
 
-    def _tell(self, found: bytes | BaseException) -> None:
+    def _tell(self, found: bytes | Exception) -> None:
         # The loop is gone where a process ends before its last view does.
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(self.then, self, found)

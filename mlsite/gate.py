@@ -64,6 +64,12 @@ def say_late(environ: Environ, seconds: float) -> Answer:
     return _said(environ, HTTPStatus.REQUEST_TIMEOUT, text, "body_too_slow")
 
 
+def say_failed(method: str, path: str) -> Answer:
+    """Return status, headers and body for a request that got no answer by a fault of ours, which is in the log."""
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path}
+    return _said(environ, HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error; it has been logged", "internal_error")
+
+
 def _said(environ: Environ, status: HTTPStatus, text: str, code: str, fields: Any = None) -> Answer:
     started, path = time.perf_counter(), environ.get("PATH_INFO", "")
     headers, content = _refusal(path, environ.get("HTTP_X_REQUEST_ID", ""), status, text, code, fields)

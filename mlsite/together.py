@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from predictions.adapters.limits import Decision
 from predictions.lane import Environ, Head, Said
 from predictions.tokens import Principal
 
+logger = logging.getLogger(__name__)
 # What one call is for at most; a thread that answers more keeps the first of them waiting.
 MAX_TOGETHER = 128
 
@@ -64,9 +66,10 @@ class Together:
         def job() -> Callable[[], None]:
             crew.step_aside()
             found: list[bytes | None] = [None] * len(batch)
-            # Whatever happens, each is answered by Django then.
-            with contextlib.suppress(Exception):
+            try:
                 found = predict_together([each.question for each in batch], model=self._model)
+            except Exception:  # each is answered by Django then
+                logger.exception("%d requests could not be answered together", len(batch))
             return lambda: _tell(loop, lambda: self._hand_out(batch, found))
 
         crew.submit(Work.PREDICT, job, always=True)

@@ -167,6 +167,8 @@ def fails(environ: Any, start_response: Any) -> Any:
     kind = environ["PATH_INFO"].strip("/")
     if kind == "raises":
         raise ZeroDivisionError
+    if kind == "exits":
+        raise SystemExit(3)
     if kind == "header":
         start_response("200 OK", [("X-Two", "one\r\nX-Lines: 2")])
         return [b""]
@@ -181,11 +183,15 @@ def fails(environ: Any, start_response: Any) -> Any:
     return Short()
 
 
-@pytest.mark.parametrize(("kind", "begins"), [("raises", 500), ("header", 500), ("short", 200)])
+@pytest.mark.parametrize(("kind", "begins"), [("raises", 500), ("exits", 500), ("header", 500), ("short", 200)])
 def test_a_view_that_fails_leaves_nobody_waiting(kind: str, begins: int) -> None:
-    with served(fails) as (_, client):
+    with served(fails) as (loop, client):
         client.sendall(GET % kind.encode())
         said = read(client)
+        # Others are answered.
+        with socket.create_connection(loop.listener.getsockname(), timeout=60) as other:
+            other.sendall(GET % b"raises")
+            assert b'"code": "internal_error"' in read(other)
     assert said.startswith(f"HTTP/1.1 {begins}".encode())
     assert b"X-Lines: 2" not in said
 
